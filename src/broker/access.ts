@@ -1,0 +1,25 @@
+import { isOwnTopic } from '../topics.js';
+
+/** The transfer client's user name: on a broker without authentication, who says so from this machine is it. */
+export const TRANSFER_USER = 'mqtt-stream-transfer';
+
+/** Who a connection is. */
+export interface Identity {
+  readonly user: string | null;
+  /** The address is of this machine. */
+  readonly local: boolean;
+}
+
+export function isTransferClient(identity: Identity): boolean {
+  return identity.local && identity.user === TRANSFER_USER;
+}
+
+/** Whether a client may publish to a topic. Requests (`$STREAM/...`) are not published but answered. */
+export function mayPublish(identity: Identity, topic: string): boolean {
+  if (!isOwnTopic(topic)) return true;
+  return topic.startsWith('ParquetFile/') && isTransferClient(identity);
+}
+
+export function isLocalAddress(address: string | undefined): boolean {
+  return address === undefined || address === '::1' || /^(::ffff:)?127\./.test(address);
+}

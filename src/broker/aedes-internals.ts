@@ -1,0 +1,135 @@
+/**
+ * Everything inside aedes 2.0.0-beta.1 and mqtt-packet 9.0.2 that this broker touches beyond their documented API.
+ * `test/broker/aedes-internals.test.ts` fails when an upgrade moves one of these.
+ */
+import type { EventEmitter } from 'node:events';
+import type { Duplex } from 'node:stream';
+import { Aedes } from 'aedes';
+import memory from 'aedes-persistence';
+import type { UserProperties, Packet as WirePacket } from 'mqtt-packet';
+
+/** `lib/client.js`: one connection. */
+export interface AedesClient extends EventEmitter {
+  readonly id: string;
+  readonly conn: Duplex;
+  /** 3, 4 or 5; null before CONNECT. */
+  readonly version: 3 | 4 | 5 | null;
+  /** The session ends with the connection. */
+  readonly clean: boolean;
+  readonly closed: boolean;
+  readonly connected: boolean;
+  /** In-flight QoS 1 and 2 messages that the client takes (MQTT 5, section 3.1.2.11.3); 65,535 by default. */
+  readonly receiveMaximum: number;
+  /** Largest packet that the client takes, bytes; undefined: any. */
+  readonly maximumPacketSize: number | undefined;
+  /** By topic filter, filled by aedes when it restores a session. We give it a null prototype. */
+  subscriptions: Record<string, AedesSubscription>;
+  /** Feeds us packets; `_queue` holds those that came before CONNACK, which we hold ourselves. */
+  readonly _parser: EventEmitter & { client: AedesClient };
+  /** While true nothing is read from the socket. */
+  _paused: boolean;
+  /** Next packet identifier; shared with aedes' redelivery on reconnect. */
+  _nextId: number;
+  readonly _keepaliveTimer: NodeJS.Timeout | null;
+  /** CONNECT asked for a clean start. */
+  readonly _cleanStart: boolean;
+  close(done?: () => void): void;
+  disconnect(options: { reasonCode?: number }, done?: () => void): void;
+  resume(): void;
+}
+
+/** `lib/handlers/subscribe.js`. */
+export interface AedesSubscription {
+  readonly qos: 0 | 1 | 2;
+  readonly rh?: number;
+  readonly rap?: boolean;
+  readonly nl?: boolean;
+  readonly si?: number;
+}
+
+/** `aedes.js`: the members that are not in its types. */
+export interface AedesInternals {
+  /** By client id. We give it a null prototype: a client may call itself `__proto__`. */
+  clients: Record<string, AedesClient>;
+  brokers: Record<string, number>;
+  /** Called for every session that ends: expired, or ephemeral and disconnected. */
+  _wipeSession(client: AedesClient): void;
+}
+
+/** An inbound or in-process PUBLISH. `brokerCounter` is our key: it survives aedes' copies and orders queues. */
+export interface PublishPacket {
+  cmd: 'publish';
+  topic: string;
+  payload: Buffer;
+  qos: 0 | 1 | 2;
+  retain: boolean;
+  dup: boolean;
+  messageId?: number;
+  properties?: PublishProperties;
+  brokerId?: string;
+  brokerCounter?: number;
+  clientId?: string;
+  /** Wall time in ms at which the message expires (MQTT 5, section 3.3.2.3.3). */
+  messageExpiry?: number;
+}
+
+export interface PublishProperties {
+  payloadFormatIndicator?: boolean;
+  messageExpiryInterval?: number;
+  topicAlias?: number;
+  responseTopic?: string;
+  correlationData?: Buffer;
+  userProperties?: UserProperties;
+  subscriptionIdentifier?: number | number[];
+  contentType?: string;
+}
+
+export type Packet = WirePacket;
+
+/** aedes' listener of the parser's packets: dispatches to its handlers. */
+export function takeDispatcher(client: AedesClient): (packet: Packet) => void {
+  const [listener] = client._parser.listeners('packet') as ((packet: Packet) => void)[];
+  client._parser.removeAllListeners('packet');
+  return (packet) => listener.call(client._parser, packet);
+}
+
+/**
+ * Whether a delivery function was made by aedes for a client's subscription (when it restores a session). Our
+ * router has its own record of those; only functions of embedders are to be called.
+ */
+export function isClientDelivery(deliver: { name: string }): boolean {
+  return deliver.name === 'handlePacketSubscription' || deliver.name === 'deliverSharp';
+}
+
+/** aedes' types declare neither options nor members that we use; this is the class as it is. */
+export const AedesBase = Aedes as unknown as new (
+  options: Record<string, unknown>,
+) => EventEmitter &
+  AedesInternals & {
+    readonly id: string;
+    readonly closed: boolean;
+    readonly connectedClients: number;
+    persistence: Persistence;
+    handle: (conn: Duplex) => AedesClient;
+    listen(): Promise<void>;
+    close(done?: () => void): void;
+    publish(packet: object, client: unknown, done?: unknown): void;
+    subscribe(topic: string, deliver: InProcessDeliver, done?: () => void): void;
+    unsubscribe(topic: string, deliver: InProcessDeliver, done?: () => void): void;
+  };
+
+export type InProcessDeliver = (packet: PublishPacket, done: () => void) => void;
+
+/** The part of an aedes persistence that we call. */
+export interface Persistence {
+  storeRetained(packet: PublishPacket): Promise<void>;
+  createRetainedStreamCombi(patterns: string[]): AsyncIterable<PublishPacket>;
+  addSubscriptions(client: { id: string }, subscriptions: object[]): Promise<void>;
+  removeSubscriptions(client: { id: string }, filters: string[]): Promise<void>;
+  outgoingEnqueueCombi(subscriptions: { clientId: string }[], packet: PublishPacket): Promise<void>;
+  outgoingUpdate(client: { id: string }, packet: object): Promise<void>;
+  outgoingStream(client: { id: string }): AsyncIterable<PublishPacket & { cmd: 'publish' | 'pubrel' }>;
+}
+
+/** Sessions in memory. The package's types describe an older interface than its code has. */
+export const memoryPersistence = memory as unknown as () => Persistence;

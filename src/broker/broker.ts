@@ -1,0 +1,325 @@
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { isOwnTopic } from '../topics.js';
+import { type Identity, isLocalAddress, isTransferClient } from './access.js';
+import {
+  AedesBase,
+  type AedesClient,
+  type InProcessDeliver,
+  isClientDelivery,
+  memoryPersistence,
+  type PublishPacket,
+} from './aedes-internals.js';
+import { type Capture, NO_CAPTURE, type Origin } from './capture.js';
+import { Connection } from './connection.js';
+import { type HandlerParts, handlePacket } from './handlers/handlers.js';
+import type { Log } from './log.js';
+import { Outbox, type OutboxLimits } from './outbox.js';
+import { type Keys, Pipeline } from './pipeline.js';
+import { PublishFrames } from './publish-frame.js';
+import { Retained } from './retained.js';
+import { Router, type Target } from './router.js';
+import { Sessions } from './session.js';
+import { BrokerStats } from './stats.js';
+
+export interface BrokerLimits extends OutboxLimits {
+  /** Largest packet taken, bytes. */
+  readonly packetBytes: number;
+  readonly connections: number;
+  readonly topicLevels: number;
+}
+
+export interface BrokerOptions {
+  readonly id: string;
+  readonly keys: Keys;
+  readonly limits: BrokerLimits;
+  readonly log: Log;
+  readonly capture?: Capture;
+}
+
+/** What the rest of the house hears from the broker. */
+export interface BrokerEvents {
+  /** A client published on `$STREAM/...`. */
+  onRequest: (packet: PublishPacket, clientId: string) => void;
+  /** The transfer client published; it is ready for requests; it is gone. */
+  onTransferPublish: (packet: PublishPacket) => void;
+  onTransferReady: () => void;
+  onTransferGone: () => void;
+}
+
+/** How often held connections are kept alive. */
+const KEEP_ALIVE_EVERY_MS = 1000;
+
+/**
+ * aedes with our own way of a message: aedes does connections, sessions' CONNECT, keep-alive and wills; what comes
+ * in on a connection goes through `Connection` and the handlers, every message through `Pipeline`, everything to a
+ * client through its `Outbox`.
+ */
+export class Broker extends AedesBase {
+  readonly stats = new BrokerStats();
+  readonly retained = new Retained();
+  readonly router = new Router();
+  readonly sessions = new Sessions(this.router);
+  readonly events: BrokerEvents = {
+    onRequest: () => {},
+    onTransferPublish: () => {},
+    onTransferReady: () => {},
+    onTransferGone: () => {},
+  };
+  readonly #limits: BrokerLimits;
+  readonly #log: Log;
+  readonly #capture: Capture;
+  readonly #own: Origin;
+  readonly #pipeline: Pipeline;
+  readonly #handlers: HandlerParts;
+  readonly #connections = new Map<AedesClient, Connection>();
+  readonly #held = new Set<Connection>();
+  #keepAlive: NodeJS.Timeout | null = null;
+
+  constructor({ id, keys, limits, log, capture = NO_CAPTURE }: BrokerOptions) {
+    super({
+      id,
+      persistence: memoryPersistence(),
+      maximumPacketSize: limits.packetBytes,
+      mq: inProcessEmitter(() => this.router),
+      authenticate: (
+        client: AedesClient,
+        user: string | undefined,
+        _password: unknown,
+        done: Authenticated,
+      ) => {
+        this.#identify(client, user);
+        done(null, true);
+      },
+      authorizePublish: (_client: unknown, packet: { topic: string }, done: (error?: Error) => void) =>
+        // Only wills come this way, whoever's they are.
+        isOwnTopic(packet.topic) ? done(new Error('a will cannot be on a reserved topic')) : done(),
+    });
+    this.clients = Object.create(null) as typeof this.clients;
+    this.brokers = Object.create(null) as typeof this.brokers;
+    this.#limits = limits;
+    this.#log = log;
+    this.#capture = capture;
+    this.#own = capture.origin(null);
+    this.#pipeline = new Pipeline({
+      brokerId: id,
+      keys,
+      capture,
+      router: this.router,
+      retained: this.retained,
+      stats: this.stats,
+      persistence: () => this.persistence,
+      onFault: (error) => this.#log.error({ err: error }, 'a message could not be stored or delivered'),
+      onPublished: (packet) => this.emit('publish', packet, null),
+    });
+    this.#handlers = {
+      limits,
+      log,
+      pipeline: this.#pipeline,
+      persistence: () => this.persistence,
+      retained: this.retained,
+      sessions: this.sessions,
+      stats: this.stats,
+      heldConnections: this.#held,
+      onRequest: (packet, clientId) => this.events.onRequest(packet, clientId),
+      onTransferPublish: (packet) => this.events.onTransferPublish(packet),
+      onTransferReady: () => this.events.onTransferReady(),
+    };
+    const accept = this.handle;
+    this.handle = (conn) => this.#accept(conn, accept);
+    this.on('error', (error: unknown) => log.error({ err: error }, 'aedes reported an error'));
+    this.on('clientError', (client: AedesClient, error: Error) =>
+      log.info({ client: client.id, reason: error.message }, 'a client was disconnected'),
+    );
+    this.on('connectionError', (_client: AedesClient, error: Error) =>
+      log.info({ reason: error.message }, 'a connection was refused'),
+    );
+  }
+
+  override async listen(): Promise<void> {
+    await super.listen();
+    await this.retained.load(this.persistence);
+    this.#keepAlive = setInterval(() => {
+      for (const connection of this.#held) connection.keepAlive();
+    }, KEEP_ALIVE_EVERY_MS);
+    this.#keepAlive.unref();
+  }
+
+  /** Publishes from inside: the embedder's messages, wills, and aedes' own `$SYS`. The key is given here. */
+  override publish(packet: object, client: unknown, done?: unknown): void {
+    const finished = (typeof client === 'function' ? client : done) as
+      | ((error?: Error | null) => void)
+      | undefined;
+    const from = typeof client === 'function' ? null : (client as AedesClient | null);
+    const whole = { cmd: 'publish', qos: 0, retain: false, dup: false, ...packet } as PublishPacket;
+    whole.payload = Buffer.isBuffer(whole.payload) ? whole.payload : Buffer.from(whole.payload ?? '');
+    this.stats.held = this.#held.size;
+    this.#pipeline.publish(whole, from?.id ? this.#capture.origin(from.id) : this.#own, (error) =>
+      finished?.(error),
+    );
+  }
+
+  /** To connected subscribers only; see `Pipeline.deliver`. */
+  deliver(packet: PublishPacket, busy: (target: Target) => void): void {
+    this.#pipeline.deliver(packet, busy);
+  }
+
+  /**
+   * Hands a request to one transfer client: one that runs by itself if there is one, else the embedded one. False:
+   * none has subscribed yet.
+   */
+  requestTransfer(packet: PublishPacket, embeddedId: string | null): boolean {
+    let chosen: Target | null = null;
+    for (const target of this.router.find(packet.topic).targets) {
+      if (!this.#isTransferSession(target.session.clientId)) continue;
+      if (chosen === null || chosen.session.clientId === embeddedId) chosen = target;
+    }
+    const outbox = chosen?.session.outbox;
+    if (outbox === null || outbox === undefined) return false;
+    const variant = { version5: outbox.version5, qos: 1, retain: false, identifiers: null } as const;
+    outbox.deliver(new PublishFrames(packet), variant, false);
+    return true;
+  }
+
+  override subscribe(topic: string, deliver: InProcessDeliver, done?: () => void): void {
+    if (!isClientDelivery(deliver)) this.router.addFunction(topic, deliver);
+    if (done !== undefined) setImmediate(done);
+  }
+
+  override unsubscribe(topic: string, deliver: InProcessDeliver, done?: () => void): void {
+    this.router.removeFunction(topic, deliver);
+    if (done !== undefined) setImmediate(done);
+  }
+
+  override _wipeSession(client: AedesClient): void {
+    super._wipeSession(client);
+    const session = this.#connections.get(client)?.session ?? null;
+    if (session === null || session.outbox === null) this.sessions.end(client.id);
+  }
+
+  get heldConnections(): number {
+    return this.#held.size;
+  }
+
+  /** Bytes and messages that wait for subscribers. */
+  get queued(): { bytes: number; messages: number } {
+    let bytes = 0;
+    let messages = 0;
+    for (const { outbox } of this.sessions.all()) {
+      if (outbox === null) continue;
+      bytes += outbox.queuedBytes;
+      messages += outbox.waitingMessages;
+    }
+    return { bytes, messages };
+  }
+
+  override close(done?: () => void): void {
+    if (this.#keepAlive !== null) clearInterval(this.#keepAlive);
+    super.close(done);
+  }
+
+  #accept(conn: Duplex, accept: (conn: Duplex) => AedesClient): AedesClient {
+    if (this.#connections.size >= this.#limits.connections) {
+      this.#log.warn({ most: this.#limits.connections }, 'a connection was refused: there are too many');
+      conn.destroy();
+      return accept(conn);
+    }
+    writeOnceATurn(conn);
+    const client = accept(conn);
+    const identity: Identity = { user: null, local: isLocalAddress((conn as Socket).remoteAddress) };
+    const connection = new Connection(client, identity, (one, packet) =>
+      handlePacket(this.#handlers, one, packet),
+    );
+    this.#connections.set(client, connection);
+    this.stats.connections = this.#connections.size;
+    client.once('connected', () => this.#connected(connection));
+    conn.once('close', () => this.#closed(connection));
+    return client;
+  }
+
+  #identify(client: AedesClient, user: string | undefined): void {
+    const connection = this.#connections.get(client);
+    if (connection !== undefined) connection.identity = { ...connection.identity, user: user ?? null };
+  }
+
+  #connected(connection: Connection): void {
+    const { client } = connection;
+    const outbox = new Outbox(client, this.persistence, this.#limits, this.stats);
+    const session = this.sessions.attach(client, outbox);
+    connection.outbox = outbox;
+    connection.session = session;
+    connection.origin = this.#capture.origin(client.id);
+    if (session.lasting) {
+      this.#restore(connection, outbox).catch((error: unknown) => client.emit('error', error));
+    } else {
+      connection.release();
+    }
+  }
+
+  /** aedes has sent the stored queue as it was when it looked; what was stored since goes out here. */
+  async #restore(connection: Connection, outbox: Outbox): Promise<void> {
+    const { client } = connection;
+    const session = connection.session!;
+    outbox.restoring();
+    let last = 0;
+    let stored = 0;
+    for await (const packet of this.persistence.outgoingStream(client)) {
+      stored++;
+      last = Math.max(last, packet.brokerCounter ?? 0);
+      if (packet.messageId !== undefined) {
+        outbox.adopt(packet.messageId);
+        continue;
+      }
+      const variant = { version5: outbox.version5, qos: packet.qos, retain: false, identifiers: null };
+      outbox.resend(new PublishFrames(packet), variant);
+    }
+    session.stored = stored;
+    outbox.restored(last);
+    connection.release();
+  }
+
+  #closed(connection: Connection): void {
+    this.#connections.delete(connection.client);
+    this.stats.connections = this.#connections.size;
+    this.#held.delete(connection);
+    const { session, outbox } = connection;
+    if (session !== null && outbox !== null) this.sessions.detach(session, outbox);
+    if (isTransferClient(connection.identity)) this.events.onTransferGone();
+  }
+
+  #isTransferSession(clientId: string): boolean {
+    const client = this.clients[clientId];
+    const connection = client === undefined ? undefined : this.#connections.get(client);
+    return connection !== undefined && isTransferClient(connection.identity);
+  }
+}
+
+type Authenticated = (error: Error | null, ok: boolean) => void;
+
+/** aedes subscribes its own functions (`$SYS`) through this; messages never pass here. */
+function inProcessEmitter(router: () => Router): object {
+  return {
+    on: (topic: string, deliver: InProcessDeliver) => router().addFunction(topic, deliver),
+    removeListener: (topic: string, deliver: InProcessDeliver) => router().removeFunction(topic, deliver),
+    emit: (_packet: unknown, done?: () => void) => done?.(),
+    close: (done: () => void) => setImmediate(done),
+  };
+}
+
+/** Everything that is written to a connection in one turn of the event loop leaves with one system call. */
+function writeOnceATurn(conn: Duplex): void {
+  const write = conn.write.bind(conn) as (...args: unknown[]) => boolean;
+  let corked = false;
+  const uncork = () => {
+    corked = false;
+    conn.uncork();
+  };
+  conn.write = ((...args: unknown[]) => {
+    if (!corked) {
+      corked = true;
+      conn.cork();
+      setImmediate(uncork);
+    }
+    return write(...args);
+  }) as typeof conn.write;
+}

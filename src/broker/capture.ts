@@ -1,0 +1,28 @@
+import type { PublishPacket } from './aedes-internals.js';
+
+/** Who publishes; made once a connection, so that what is known of its topics is found without a look-up by client. */
+export interface Origin {
+  readonly clientId: string | null;
+}
+
+/**
+ * All that the broker knows of what happens to messages besides being routed. `admit` and `take` are called one
+ * after the other for a message, with nothing between them.
+ */
+export interface Capture {
+  origin(clientId: string | null): Origin;
+  /** Whether `take` may be called now. False: some stream wants the message, has no room, and makes publishers wait. */
+  admit(origin: Origin, packet: PublishPacket): boolean;
+  /** Copies the message to every stream that wants it. False: one refused it. */
+  take(origin: Origin, packet: PublishPacket, key: number): boolean;
+  /** Calls back once, in the order of the calls, when `admit` is worth asking again. */
+  wait(origin: Origin, packet: PublishPacket, room: () => void): void;
+}
+
+/** A broker that only routes. */
+export const NO_CAPTURE: Capture = {
+  origin: (clientId) => ({ clientId }),
+  admit: () => true,
+  take: () => true,
+  wait: (_origin, _packet, room) => room(),
+};

@@ -1,0 +1,97 @@
+import type { ISubscribePacket, ISubscription } from 'mqtt-packet';
+import { filterFault } from '../../topics.js';
+import { isTransferClient } from '../access.js';
+import type { AedesClient } from '../aedes-internals.js';
+import type { Connection } from '../connection.js';
+import { PublishFrames } from '../publish-frame.js';
+import type { Subscription } from '../router.js';
+import { writePacket } from './acks.js';
+import type { HandlerParts } from './handlers.js';
+
+const PROTOCOL_ERROR = 0x82;
+const TOPIC_FILTER_INVALID = 0x8f;
+const SHARED_NOT_SUPPORTED = 0x9e;
+/** SUBACK of MQTT 3: failure. */
+const FAILURE = 0x80;
+
+/** SUBSCRIBE (MQTT 5 section 3.8). Only what is granted is kept. */
+export function handleSubscribe(parts: HandlerParts, connection: Connection, packet: ISubscribePacket): void {
+  const { client } = connection;
+  const session = connection.session!;
+  const identifier = packet.properties?.subscriptionIdentifier;
+  if (identifier !== undefined && (!Number.isInteger(identifier) || identifier < 1)) {
+    client.disconnect({ reasonCode: PROTOCOL_ERROR });
+    return;
+  }
+  const granted: number[] = [];
+  const added: { subscription: Subscription; isNew: boolean }[] = [];
+  for (const asked of packet.subscriptions) {
+    const refusal = refusalOf(client, asked, parts.limits.topicLevels);
+    if (refusal !== null) {
+      granted.push(refusal);
+      continue;
+    }
+    granted.push(asked.qos);
+    const subscription: Subscription = {
+      filter: asked.topic,
+      qos: asked.qos,
+      noLocal: asked.nl === true,
+      retainAsPublished: asked.rap === true,
+      retainHandling: asked.rh ?? 0,
+      identifier,
+    };
+    added.push({ subscription, isNew: !session.subscriptions.has(asked.topic) });
+    parts.sessions.subscribe(session, subscription);
+  }
+  const acknowledge = () => {
+    writePacket(client, { cmd: 'suback', messageId: packet.messageId!, granted });
+    for (const { subscription, isNew } of added) sendRetained(parts, connection, subscription, isNew);
+    if (isTransferClient(connection.identity)) parts.onTransferReady();
+  };
+  if (!session.lasting || added.length === 0) {
+    acknowledge();
+    return;
+  }
+  const stored = added.map(({ subscription: s }) => ({
+    topic: s.filter,
+    qos: s.qos,
+    nl: s.noLocal,
+    rap: s.retainAsPublished,
+    rh: s.retainHandling,
+    ...(s.identifier === undefined ? {} : { subscriptionIdentifier: s.identifier }),
+  }));
+  parts
+    .persistence()
+    .addSubscriptions(client, stored)
+    .then(acknowledge, (error: unknown) => client.emit('error', error));
+}
+
+function refusalOf(client: AedesClient, { topic }: ISubscription, mostLevels: number): number | null {
+  const version5 = client.version === 5;
+  if (topic.startsWith('$share/')) return version5 ? SHARED_NOT_SUPPORTED : FAILURE;
+  if (filterFault(topic) !== null || topic.split('/').length > mostLevels) {
+    return version5 ? TOPIC_FILTER_INVALID : FAILURE;
+  }
+  return null;
+}
+
+/** Retained messages for a new subscription, with the retain flag [MQTT-3.3.1-8], as its Retain Handling says. */
+function sendRetained(
+  parts: HandlerParts,
+  connection: Connection,
+  subscription: Subscription,
+  isNew: boolean,
+): void {
+  const { retainHandling, filter, qos, identifier } = subscription;
+  const { outbox } = connection;
+  if (outbox === null || retainHandling === 2 || (retainHandling === 1 && !isNew)) return;
+  for (const packet of parts.retained.matching(filter, Date.now())) {
+    const variant = {
+      version5: outbox.version5,
+      qos: Math.min(packet.qos, qos) as 0 | 1 | 2,
+      retain: true,
+      identifiers: identifier === undefined ? null : [identifier],
+    };
+    outbox.deliver(new PublishFrames(packet), variant, false);
+  }
+}

@@ -1,0 +1,28 @@
+import type { IUnsubscribePacket } from 'mqtt-packet';
+import type { Connection } from '../connection.js';
+import { writePacket } from './acks.js';
+import type { HandlerParts } from './handlers.js';
+
+const NO_SUBSCRIPTION_EXISTED = 0x11;
+
+/** UNSUBSCRIBE (MQTT 5 section 3.10). */
+export function handleUnsubscribe(
+  parts: HandlerParts,
+  connection: Connection,
+  packet: IUnsubscribePacket,
+): void {
+  const { client } = connection;
+  const session = connection.session!;
+  const granted = packet.unsubscriptions.map((filter) =>
+    parts.sessions.unsubscribe(session, filter) ? 0 : NO_SUBSCRIPTION_EXISTED,
+  );
+  const acknowledge = () => writePacket(client, { cmd: 'unsuback', messageId: packet.messageId!, granted });
+  if (!session.lasting) {
+    acknowledge();
+    return;
+  }
+  parts
+    .persistence()
+    .removeSubscriptions(client, packet.unsubscriptions)
+    .then(acknowledge, (error: unknown) => client.emit('error', error));
+}

@@ -1,0 +1,151 @@
+import { isOwnTopic } from '../topics.js';
+import type { Persistence, PublishPacket } from './aedes-internals.js';
+import type { Capture, Origin } from './capture.js';
+import { PublishFrames, type Variant } from './publish-frame.js';
+import type { Retained } from './retained.js';
+import type { Route, Router, Target } from './router.js';
+import type { BrokerStats } from './stats.js';
+
+/** Gives the keys. */
+export interface Keys {
+  next(): number;
+}
+
+/** `refused`: routed, but a stream that wanted the message did not take it. */
+export type Published = (error: Error | null, refused: boolean) => void;
+
+export interface PipelineParts {
+  readonly brokerId: string;
+  readonly keys: Keys;
+  readonly capture: Capture;
+  readonly router: Router;
+  readonly retained: Retained;
+  readonly stats: BrokerStats;
+  readonly persistence: () => Persistence;
+  readonly onFault: (error: unknown) => void;
+  readonly onPublished: (packet: PublishPacket) => void;
+}
+
+/**
+ * What happens to a message, in this order and in the order of arrival: key, capture, retained, stored queues,
+ * subscribers. All of it happens in the call, except when a stream has no room: then nothing of it has happened,
+ * and it is tried again when there is room. Stores follow behind the memory; `done` waits for them, others do not.
+ */
+export class Pipeline {
+  readonly #parts: PipelineParts;
+
+  constructor(parts: PipelineParts) {
+    this.#parts = parts;
+  }
+
+  /** False: the message waits for room, and so must what its publisher sends after it, until `done`. */
+  publish(packet: PublishPacket, origin: Origin, done: Published): boolean {
+    const { brokerId, keys, capture, stats } = this.#parts;
+    let taken = true;
+    if (isOwnTopic(packet.topic)) {
+      packet.brokerCounter = keys.next();
+    } else {
+      if (!capture.admit(origin, packet)) {
+        capture.wait(origin, packet, () => this.publish(packet, origin, done));
+        return false;
+      }
+      const key = keys.next();
+      packet.brokerCounter = key;
+      taken = capture.take(origin, packet, key);
+    }
+    packet.brokerId = brokerId;
+    if (origin.clientId !== null) packet.clientId = origin.clientId;
+    const expiry = packet.properties?.messageExpiryInterval;
+    if (expiry !== undefined) packet.messageExpiry = Date.now() + expiry * 1000;
+    stats.received++;
+    stats.bytesReceived += packet.payload.length;
+    this.#route(packet, done, taken);
+    return true;
+  }
+
+  /**
+   * To connected subscribers only: no key, no capture, no queue for those who are away. `busy` takes those whose
+   * connection has enough to do, so that the caller can wait for them.
+   */
+  deliver(packet: PublishPacket, busy: (target: Target) => void): void {
+    const route = this.#parts.router.find(packet.topic);
+    this.#emit(packet, route, false);
+    for (const target of route.targets) if (target.session.outbox?.busy === true) busy(target);
+  }
+
+  #route(packet: PublishPacket, done: Published, taken: boolean): void {
+    const { persistence, retained, router } = this.#parts;
+    const route = router.route(packet.topic);
+    let stores: Promise<unknown>[] | null = null;
+    if (packet.retain) stores = [retained.store(packet, persistence())];
+    if (packet.qos > 0) stores = this.#enqueue(packet, route, stores);
+    this.#emit(packet, route, true);
+    if (stores === null) {
+      done(null, !taken);
+    } else {
+      Promise.all(stores).then(
+        () => done(null, !taken),
+        (error: unknown) => {
+          this.#parts.onFault(error);
+          done(error instanceof Error ? error : new Error(String(error)), !taken);
+        },
+      );
+    }
+  }
+
+  /** Puts the message into the queues of lasting sessions, each with the QoS that it will go out with. */
+  #enqueue(
+    packet: PublishPacket,
+    route: Route,
+    stores: Promise<unknown>[] | null,
+  ): Promise<unknown>[] | null {
+    let all = stores;
+    for (const qos of [1, 2] as const) {
+      const sessions: { clientId: string }[] = [];
+      for (const target of route.targets) {
+        const { session } = target;
+        if (!session.lasting || Math.min(packet.qos, target.qos) !== qos || isOwn(target, packet)) continue;
+        sessions.push({ clientId: session.clientId });
+        session.stored++;
+      }
+      if (sessions.length === 0) continue;
+      const kept = { ...packet, qos, retain: false, payload: Buffer.from(packet.payload) };
+      all ??= [];
+      all.push(this.#parts.persistence().outgoingEnqueueCombi(sessions, kept));
+    }
+    return all;
+  }
+
+  #emit(packet: PublishPacket, route: Route, stored: boolean): void {
+    if (route.targets.length > 0) {
+      const frames = new PublishFrames(packet);
+      for (const target of route.targets) {
+        const { outbox, lasting } = target.session;
+        if (outbox === null || isOwn(target, packet)) continue;
+        const qos = Math.min(packet.qos, target.qos) as 0 | 1 | 2;
+        const variant: Variant = {
+          version5: outbox.version5,
+          qos,
+          retain: packet.retain && target.retainAsPublished,
+          identifiers: target.identifiers,
+        };
+        outbox.deliver(frames, variant, stored && lasting && qos > 0);
+      }
+    }
+    for (const deliver of route.functions) {
+      try {
+        deliver(packet, noop);
+      } catch (error) {
+        this.#parts.onFault(error);
+      }
+    }
+    this.#parts.onPublished(packet);
+  }
+}
+
+/** The subscriber does not want what it published itself [MQTT-3.8.3-3]. */
+function isOwn(target: Target, packet: PublishPacket): boolean {
+  return target.noLocal && packet.clientId === target.session.clientId;
+}
+
+function noop(): void {}

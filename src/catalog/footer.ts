@@ -1,0 +1,141 @@
+/** The end of a Parquet file: what it holds, without reading it. */
+import { type FileMetaData, parquetMetadata } from 'hyparquet';
+import { MqttStreamError, textOf } from '../errors.js';
+import type { CatalogFs, CatalogHandle } from './place.js';
+
+const MAGIC = 0x31524150; // "PAR1", little endian
+/** Magic, length of the footer, magic. */
+const SMALLEST_FILE = 12;
+/** One read gets the whole footer of nearly every file. */
+const TAIL_BYTES = 16 * 1024;
+/** A recorder's footer is a few KiB; decoding is synchronous, so a length made of noise must not count. */
+const LARGEST_FOOTER = 4 * 1024 * 1024;
+const PREFIX = 'mqtt-stream.';
+
+export interface Footer {
+  readonly rows: number;
+  readonly bytes: number;
+  readonly stream: string;
+  /** Microseconds since the epoch, inclusive, as `lastKey`. */
+  readonly firstKey: number;
+  readonly lastKey: number;
+  readonly bootId: string;
+  readonly clock: Readonly<Record<string, unknown>> | null;
+  readonly version: string;
+}
+
+/**
+ * The footer of the file at `path`, or `null` for a whole Parquet file that the recorder did not write.
+ * Throws `FILE_CORRUPT` for contents that are no whole Parquet file, and what `fs` throws.
+ */
+export async function readFooter(path: string, fs: Pick<CatalogFs, 'open'>): Promise<Footer | null> {
+  const handle = await fs.open(path, 'r');
+  try {
+    const { size } = await handle.stat();
+    const tail = await readTail(path, handle, size);
+    try {
+      return describe(parquetMetadata(tail, METADATA_OPTIONS), size);
+    } catch (error) {
+      throw corrupt(path, textOf(error), error);
+    }
+  } finally {
+    await handle.close();
+  }
+}
+
+const METADATA_OPTIONS = {
+  geoparquet: false,
+  // The default makes Dates of milliseconds.
+  parsers: { timestampFromMicroseconds: (key: bigint) => key },
+};
+
+/** The last bytes of the file, at least its whole footer. */
+async function readTail(path: string, handle: CatalogHandle, size: number): Promise<Uint8Array> {
+  if (size < SMALLEST_FILE) throw corrupt(path, `${size} bytes are too few`);
+  const head = await readAt(path, handle, 0, 4);
+  const tail = await readAt(path, handle, Math.max(0, size - TAIL_BYTES), Math.min(size, TAIL_BYTES));
+  const view = new DataView(tail.buffer);
+  if (new DataView(head.buffer).getUint32(0, true) !== MAGIC)
+    throw corrupt(path, 'it does not begin with PAR1');
+  if (view.getUint32(tail.length - 4, true) !== MAGIC) throw corrupt(path, 'it does not end with PAR1');
+  const footerBytes = view.getUint32(tail.length - 8, true) + 8;
+  if (footerBytes + 4 > size) throw corrupt(path, 'its footer is longer than the file');
+  if (footerBytes > LARGEST_FOOTER) throw corrupt(path, `a footer of ${footerBytes} bytes is not plausible`);
+  return footerBytes <= tail.length ? tail : readAt(path, handle, size - footerBytes, footerBytes);
+}
+
+async function readAt(path: string, handle: CatalogHandle, position: number, length: number) {
+  const bytes = new Uint8Array(length);
+  for (let done = 0; done < length; ) {
+    const { bytesRead } = await handle.read(bytes, done, length - done, position + done);
+    if (bytesRead === 0) throw corrupt(path, 'it became shorter while it was read');
+    done += bytesRead;
+  }
+  return bytes;
+}
+
+function describe(metadata: FileMetaData, bytes: number): Footer | null {
+  const ours = new Map<string, string>();
+  for (const { key, value } of metadata.key_value_metadata ?? []) {
+    if (key.startsWith(PREFIX)) ours.set(key.slice(PREFIX.length), value ?? '');
+  }
+  if (ours.size === 0) return null;
+  const stream = ours.get('stream');
+  const firstKey = integer(ours, 'firstKey');
+  const lastKey = integer(ours, 'lastKey');
+  const rows = integer(ours, 'rows');
+  if (stream === undefined) throw new Error('its metadata name no stream');
+  if (firstKey > lastKey) throw new Error(`its first key ${firstKey} is above its last key ${lastKey}`);
+  if (rows !== Number(metadata.num_rows))
+    throw new Error(`it has ${metadata.num_rows} rows instead of ${rows}`);
+  checkGroups(metadata, bytes - metadata.metadata_length - 8);
+  const bootId = ours.get('bootId') ?? '';
+  return {
+    rows,
+    bytes,
+    stream,
+    firstKey,
+    lastKey,
+    bootId,
+    clock: clockOf(ours),
+    version: ours.get('version') ?? '',
+  };
+}
+
+/** Every column's bytes lie between the first magic and the footer, and the groups' rows add up. */
+function checkGroups(metadata: FileMetaData, end: number): void {
+  let rows = 0n;
+  for (const group of metadata.row_groups) {
+    rows += group.num_rows;
+    for (const { meta_data: chunk } of group.columns) {
+      if (chunk === undefined) throw new Error('a column has no metadata');
+      const start = Number(chunk.dictionary_page_offset ?? chunk.data_page_offset);
+      const inside = start >= 4 && start + Number(chunk.total_compressed_size) <= end;
+      if (!inside) throw new Error('a column lies outside the file');
+    }
+  }
+  if (rows !== metadata.num_rows) throw new Error(`its row groups hold ${rows} rows of ${metadata.num_rows}`);
+}
+
+function integer(ours: ReadonlyMap<string, string>, key: string): number {
+  const text = ours.get(key) ?? '';
+  const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+  if (!Number.isSafeInteger(value)) throw new Error(`its metadata have no usable ${PREFIX}${key}`);
+  return value;
+}
+
+/** `null` for none and for one that is not a JSON object: the messages are whole without it. */
+function clockOf(ours: ReadonlyMap<string, string>): Footer['clock'] {
+  const text = ours.get('clock');
+  if (text === undefined) return null;
+  try {
+    const parsed: unknown = JSON.parse(text);
+    return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed) ? { ...parsed } : null;
+  } catch {
+    return null;
+  }
+}
+
+function corrupt(path: string, reason: string, cause?: unknown): MqttStreamError {
+  return new MqttStreamError('FILE_CORRUPT', [path, reason], { cause });
+}

@@ -1,0 +1,59 @@
+/** MQTT topic names and topic filters (MQTT 5, section 4.7): what is well-formed, what matches what. */
+
+/** Topics that only the broker and its transfer client publish; never captured. */
+const OWN_PREFIXES = ['$SYS/', '$STREAM/', 'MQfile/', 'ParquetFile/'];
+
+/** Whether a topic belongs to the broker's own traffic. */
+export function isOwnTopic(topic: string): boolean {
+  const first = topic.charCodeAt(0);
+  // '$', 'M', 'P': most topics are done after one comparison.
+  if (first !== 36 && first !== 77 && first !== 80) return false;
+  return OWN_PREFIXES.some((prefix) => topic.startsWith(prefix));
+}
+
+/** Why a topic filter is not well-formed, or null if it is. */
+export function filterFault(filter: string): string | null {
+  if (filter.length === 0) return 'a topic filter has at least one character [MQTT-4.7.3-1]';
+  if (filter.includes('\0')) return 'a topic filter has no NUL character [MQTT-4.7.3-2]';
+  if (Buffer.byteLength(filter) > 65_535) return 'a topic filter has at most 65,535 bytes [MQTT-4.7.3-3]';
+  const levels = filter.split('/');
+  for (let i = 0; i < levels.length; i++) {
+    const level = levels[i];
+    if (level.includes('#') && (level !== '#' || i !== levels.length - 1)) {
+      return '"#" stands alone and last [MQTT-4.7.1-1]';
+    }
+    if (level.includes('+') && level !== '+') return '"+" is a whole level [MQTT-4.7.1-2]';
+  }
+  return null;
+}
+
+/** Why a topic name cannot be published to, or null if it can. */
+export function topicFault(topic: string): string | null {
+  if (topic.length === 0) return 'a topic name has at least one character [MQTT-4.7.3-1]';
+  if (topic.includes('\0')) return 'a topic name has no NUL character [MQTT-4.7.3-2]';
+  if (topic.includes('+') || topic.includes('#')) return 'a topic name has no wildcard [MQTT-3.3.2-2]';
+  return null;
+}
+
+/** A test for one well-formed filter. A leading wildcard does not match a topic that starts with `$` [MQTT-4.7.2-1]. */
+export function topicMatcher(filter: string): (topic: string) => boolean {
+  if (filter === '#') return (topic) => topic.charCodeAt(0) !== 36;
+  if (!filter.includes('+') && !filter.endsWith('#')) return (topic) => topic === filter;
+  const levels = filter.split('/');
+  const open = levels[levels.length - 1] === '#';
+  if (open) levels.pop();
+  const wildFirst = levels[0] === '+';
+  return (topic) => {
+    if (wildFirst && topic.charCodeAt(0) === 36) return false;
+    let start = 0;
+    for (const level of levels) {
+      if (start > topic.length) return false;
+      let end = topic.indexOf('/', start);
+      if (end === -1) end = topic.length;
+      if (level !== '+' && (end - start !== level.length || !topic.startsWith(level, start))) return false;
+      start = end + 1;
+    }
+    // "a/#" matches "a" too: then the last level has just been used up.
+    return open || start > topic.length;
+  };
+}

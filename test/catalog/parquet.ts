@@ -1,0 +1,99 @@
+/** Real Parquet files for the tests of the catalogue, and a folder to keep them in. */
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { parquetWriteBuffer } from 'hyparquet-writer';
+import { dateFolder, fileName, streamFolder } from '../../src/catalog/naming.js';
+import type { CatalogLog } from '../../src/catalog/place.js';
+
+/** 2024-11-23T03:06:40Z, in microseconds. */
+export const DAY = 1732331200000000;
+export const DAY_MICROS = 86_400_000_000;
+
+export interface Sample {
+  stream?: string;
+  firstKey: number;
+  lastKey: number;
+  /** Bytes of the one payload that is not empty. */
+  payload?: number;
+  metadata?: Record<string, string | undefined>;
+}
+
+/** A whole file of two rows, at `firstKey` and `lastKey`; `metadata` overrides the recorder's. */
+export function parquet({ stream = 'vehicle', firstKey, lastKey, payload = 10, metadata }: Sample): Buffer {
+  const values: Record<string, string | undefined> = {
+    stream,
+    firstKey: String(firstKey),
+    lastKey: String(lastKey),
+    rows: '2',
+    bootId: 'boot-1',
+    clock: JSON.stringify({ corrections: [{ fromKey: firstKey, offset: 5 }] }),
+    version: '1',
+    ...metadata,
+  };
+  const kvMetadata = Object.entries(values)
+    .filter(([, value]) => value !== undefined)
+    .map(([key, value]) => ({ key: `mqtt-stream.${key}`, value: value! }));
+  return rawParquet(firstKey, lastKey, payload, kvMetadata);
+}
+
+/** A whole file that somebody else wrote. */
+export function foreignParquet(firstKey: number, lastKey: number): Buffer {
+  return rawParquet(firstKey, lastKey, 10, []);
+}
+
+function rawParquet(
+  first: number,
+  last: number,
+  payload: number,
+  kvMetadata: { key: string; value: string }[],
+) {
+  const written = parquetWriteBuffer({
+    columnData: [
+      { name: 'ts', data: [BigInt(first), BigInt(last)], type: 'INT64', nullable: false },
+      { name: 'topic', data: ['vehicle/speed', 'vehicle/speed'], type: 'STRING', nullable: false },
+      {
+        name: 'payload',
+        data: [new Uint8Array(payload), new Uint8Array(0)],
+        type: 'BYTE_ARRAY',
+        nullable: false,
+      },
+    ],
+    codec: 'UNCOMPRESSED',
+    kvMetadata,
+  });
+  return Buffer.from(written);
+}
+
+/** A data folder that is removed after the test. */
+export async function dataFolder(t: TestContext): Promise<string> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'mqtt-stream-catalog-'));
+  t.after(() => rm(dataDir, { recursive: true, force: true }));
+  return dataDir;
+}
+
+/** Where the file of these keys belongs, relative to the data folder. */
+export function pathOf(firstKey: number, lastKey: number, seq: number, stream = 'vehicle'): string {
+  return `${streamFolder(stream)}/${dateFolder(firstKey)}/${fileName(firstKey, lastKey, seq)}`;
+}
+
+export async function put(dataDir: string, path: string, bytes: Uint8Array): Promise<void> {
+  await mkdir(dirname(join(dataDir, path)), { recursive: true });
+  await writeFile(join(dataDir, path), bytes);
+}
+
+export interface Line {
+  level: 'info' | 'warn' | 'error';
+  fields: Record<string, unknown>;
+  message: string;
+}
+
+/** A log whose lines can be looked at. */
+export function memoryLog(): CatalogLog & { lines: Line[] } {
+  const lines: Line[] = [];
+  const at = (level: Line['level']) => (fields: object, message: string) => {
+    lines.push({ level, fields: { ...fields }, message });
+  };
+  return { lines, info: at('info'), warn: at('warn'), error: at('error') };
+}
