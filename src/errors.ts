@@ -90,6 +90,7 @@ export const ERRORS = {
   },
 
   // transfer
+  BROKER_UNREACHABLE: { message: 'no connection to the broker at %s: %s', reason: 0x88, status: 503 },
   TRANSFER_BAD_REQUEST: { message: 'the transfer request is not valid: %s', reason: 0x83, status: 400 },
   TRANSFER_OUTSIDE: {
     message: 'the file "%s" is outside the data folder and is not sent',

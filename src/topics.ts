@@ -1,21 +1,27 @@
 /** MQTT topic names and topic filters (MQTT 5, section 4.7): what is well-formed, what matches what. */
 
-/** Topics that only the broker and its transfer client publish; never captured. */
-const OWN_PREFIXES = ['$SYS/', '$STREAM/', 'MQfile/', 'ParquetFile/'];
+/** Topics below these, and these, only the broker and its transfer client publish; never captured. */
+const OWN_ROOTS = ['$SYS', '$STREAM', 'MQfile', 'ParquetFile'];
+const MOST_BYTES = 65_535;
+
+/** User name by which the broker knows its transfer client. */
+export const TRANSFER_USER = 'mqtt-stream-transfer';
 
 /** Whether a topic belongs to the broker's own traffic. */
 export function isOwnTopic(topic: string): boolean {
   const first = topic.charCodeAt(0);
   // '$', 'M', 'P': most topics are done after one comparison.
   if (first !== 36 && first !== 77 && first !== 80) return false;
-  return OWN_PREFIXES.some((prefix) => topic.startsWith(prefix));
+  return OWN_ROOTS.some(
+    (root) => topic.startsWith(root) && (topic.length === root.length || topic[root.length] === '/'),
+  );
 }
 
 /** Why a topic filter is not well-formed, or null if it is. */
 export function filterFault(filter: string): string | null {
   if (filter.length === 0) return 'a topic filter has at least one character [MQTT-4.7.3-1]';
   if (filter.includes('\0')) return 'a topic filter has no NUL character [MQTT-4.7.3-2]';
-  if (Buffer.byteLength(filter) > 65_535) return 'a topic filter has at most 65,535 bytes [MQTT-4.7.3-3]';
+  if (tooLong(filter)) return 'a topic filter has at most 65,535 bytes [MQTT-4.7.3-3]';
   const levels = filter.split('/');
   for (let i = 0; i < levels.length; i++) {
     const level = levels[i];
@@ -31,8 +37,14 @@ export function filterFault(filter: string): string | null {
 export function topicFault(topic: string): string | null {
   if (topic.length === 0) return 'a topic name has at least one character [MQTT-4.7.3-1]';
   if (topic.includes('\0')) return 'a topic name has no NUL character [MQTT-4.7.3-2]';
+  if (tooLong(topic)) return 'a topic name has at most 65,535 bytes [MQTT-4.7.3-3]';
   if (topic.includes('+') || topic.includes('#')) return 'a topic name has no wildcard [MQTT-3.3.2-2]';
   return null;
+}
+
+/** Counted in UTF-8, where a character of UTF-16 has at most 3 bytes: most texts need no counting. */
+function tooLong(text: string): boolean {
+  return text.length * 3 > MOST_BYTES && Buffer.byteLength(text) > MOST_BYTES;
 }
 
 /** A test for one well-formed filter. A leading wildcard does not match a topic that starts with `$` [MQTT-4.7.2-1]. */

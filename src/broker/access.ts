@@ -1,7 +1,4 @@
-import { isOwnTopic } from '../topics.js';
-
-/** The transfer client's user name: on a broker without authentication, who says so from this machine is it. */
-export const TRANSFER_USER = 'mqtt-stream-transfer';
+import { isOwnTopic, TRANSFER_USER } from '../topics.js';
 
 /** Who a connection is. */
 export interface Identity {
@@ -10,6 +7,7 @@ export interface Identity {
   readonly local: boolean;
 }
 
+/** On a broker without authentication, who calls itself so on this machine is the transfer client. */
 export function isTransferClient(identity: Identity): boolean {
   return identity.local && identity.user === TRANSFER_USER;
 }

@@ -73,6 +73,17 @@ export class Pipeline {
     for (const target of route.targets) if (target.session.outbox?.busy === true) busy(target);
   }
 
+  /** Calls back when no subscriber of the topic has more waiting than it should. */
+  whenTaken(topic: string, callback: () => void): void {
+    const busy = this.#parts.router
+      .find(topic)
+      .targets.map(({ session }) => session.outbox)
+      .filter((outbox) => outbox?.busy === true);
+    let left = busy.length;
+    if (left === 0) callback();
+    for (const outbox of busy) outbox!.onRelief(() => --left === 0 && callback());
+  }
+
   #route(packet: PublishPacket, done: Published, taken: boolean): void {
     const { persistence, retained, router } = this.#parts;
     const route = router.route(packet.topic);

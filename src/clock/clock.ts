@@ -12,7 +12,7 @@ export interface ClockStart {
   readonly floor: number;
   /** key = monotonic time + base: goes on from the process before, if that ran in the same boot; else null. */
   readonly base: number | null;
-  /** What is known of earlier times. */
+  /** What is known of earlier times, ascending. */
   readonly corrections: readonly Correction[];
 }
 
@@ -37,10 +37,12 @@ export class Clock {
     const first = Math.ceil(Math.max(wall, start.floor, start.base === null ? 0 : monotonic + start.base));
     this.#base = first - monotonic;
     this.#last = first - 1;
-    this.#corrections = [...start.corrections];
-    const before = this.#corrections.at(-1)?.offset ?? 0;
+    // One from a later key on is of a key that was never given.
+    this.#corrections = start.corrections.filter(({ from }) => from <= first);
+    // Nothing is known of the keys before: they are taken for wall time, whatever the wall clock says now.
+    if (this.#corrections.length === 0) this.#corrections.push({ from: 0, offset: 0 });
     const offset = Math.round(wall - first);
-    if (this.#corrections.length === 0 || Math.abs(offset - before) > STEP) {
+    if (Math.abs(offset - this.#corrections.at(-1)!.offset) > STEP) {
       this.#corrections.push({ from: first, offset: Math.abs(offset) > STEP ? offset : 0 });
     }
   }

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { z } from 'zod';
+import { MqttStreamError, textOf } from '../errors.js';
 import { Clock } from './clock.js';
 import { type Correction, joinCorrections } from './correction.js';
 import type { TimeSource } from './time.js';
@@ -10,10 +11,16 @@ const CEILING_AHEAD = 3 * SAVE_EVERY;
 /** Corrections kept; a wall clock that steps every minute fills this in a week. */
 const MOST_CORRECTIONS = 10_000;
 
+/**
+ * The year 2242; no wall clock of Linux goes beyond 2232. A key above it is noise, and would leave no room below
+ * 2^53, where keys end.
+ */
+const LATEST = 8_600_000_000_000_000;
+
 const State = z.object({
   bootId: z.string(),
-  base: z.number(),
-  ceiling: z.number().int(),
+  base: z.number().max(LATEST),
+  ceiling: z.number().int().max(LATEST),
   clean: z.boolean(),
   corrections: z.array(z.object({ from: z.number().int(), offset: z.number().int() })),
 });
@@ -33,7 +40,7 @@ export interface ClockFiles {
 export interface ClockOpening {
   readonly clock: Clock;
   readonly store: ClockStore;
-  /** The process before ended without closing its clock. False for the first start. */
+  /** The process before ended without closing its clock, or nobody can tell. False for the first start. */
   readonly afterCrash: boolean;
 }
 
@@ -56,6 +63,7 @@ export class ClockStore {
     this.#clock = clock;
   }
 
+  /** Throws `DATA_DIR_UNUSABLE` if the file can be neither read nor written, or a key leaves no room for others. */
   static async open(
     dataDir: string,
     source: TimeSource,
@@ -64,16 +72,21 @@ export class ClockStore {
     log: { warn(what: object, text: string): void },
   ): Promise<ClockOpening> {
     const path = join(dataDir, 'clock.json');
-    const state = await readState(path, files, log);
+    const unusable = (error: unknown): never => {
+      throw new MqttStreamError('DATA_DIR_UNUSABLE', [dataDir, textOf(error)], { cause: error });
+    };
+    if (known.maxKey > LATEST) unusable(`a file has key ${known.maxKey}, which is no time of today's clocks`);
+    const text = await readText(path, files).catch(unusable);
+    const state = text === null ? null : parseState(text, path, log);
     const sameBoot = state !== null && state.bootId === source.bootId;
     const clock = new Clock(source, {
       floor: Math.max(known.maxKey + 1, state === null || (sameBoot && !state.clean) ? 0 : state.ceiling),
       base: sameBoot ? state.base : null,
-      corrections: state?.corrections ?? joinCorrections(known.corrections()),
+      corrections: joinCorrections(state?.corrections ?? known.corrections()),
     });
     const store = new ClockStore(path, files, source, clock);
-    await store.save(false);
-    return { clock, store, afterCrash: state !== null && !state.clean };
+    await store.save(false).catch(unusable);
+    return { clock, store, afterCrash: text !== null && state?.clean !== true };
   }
 
   /** Writes the state; one write at a time. `clean`: no key is given after it. */
@@ -102,18 +115,21 @@ export class ClockStore {
   }
 }
 
-async function readState(
-  path: string,
-  files: ClockFiles,
-  log: { warn(what: object, text: string): void },
-): Promise<State | null> {
-  let text: string;
+/** null if there is no file. */
+async function readText(path: string, files: ClockFiles): Promise<string | null> {
   try {
-    text = await files.readFile(path, 'utf8');
+    return await files.readFile(path, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
     throw error;
   }
+}
+
+function parseState(
+  text: string,
+  path: string,
+  log: { warn(what: object, text: string): void },
+): State | null {
   try {
     return State.parse(JSON.parse(text));
   } catch (error) {

@@ -20,22 +20,23 @@ export function copyWords(view: WordView, payload: Uint8Array, memory: RingMemor
     bytes.set(payload, position);
     return;
   }
-  const from = payload.byteOffset;
   if (length < 16) {
     for (let i = 0; i < length; i++) bytes[position + i] = payload[i];
     return;
   }
-  if (view.buffer !== payload.buffer) {
+  const lead = -position & 3;
+  // Unsigned: a buffer may have up to 4 GiB.
+  const from = (payload.byteOffset + lead) >>> 2;
+  const to = (position + lead) >>> 2;
+  const count = (length - lead) >>> 2;
+  // A resizable buffer may have grown since.
+  if (view.buffer !== payload.buffer || view.words!.length < from + count) {
     view.buffer = payload.buffer;
-    view.words = new Int32Array(payload.buffer, 0, payload.buffer.byteLength >> 2);
+    view.words = new Int32Array(payload.buffer, 0, Math.floor(payload.buffer.byteLength / 4));
   }
   const source = view.words!;
   const target = memory.words;
-  let i = 0;
-  const lead = -from & 3;
-  for (; i < lead; i++) bytes[position + i] = payload[i];
-  const shift = ((position + i) >> 2) - ((from + i) >> 2);
-  const last = (from + length) >> 2;
-  for (let w = (from + i) >> 2; w < last; w++) target[w + shift] = source[w];
-  for (i = last * 4 - from; i < length; i++) bytes[position + i] = payload[i];
+  for (let i = 0; i < lead; i++) bytes[position + i] = payload[i];
+  for (let w = 0; w < count; w++) target[to + w] = source[from + w];
+  for (let i = lead + count * 4; i < length; i++) bytes[position + i] = payload[i];
 }

@@ -29,6 +29,9 @@
 export const WRITTEN = 0;
 export const TAIL = 1;
 
+/** The share of a ring from which on its messages are written without being asked for, so that nobody waits. */
+export const NEARLY_FULL = 3 / 4;
+
 const CONTROL_BYTES = 64;
 const BYTES_PER_SLOT = 8 + 8 + 5 * 4;
 

@@ -61,6 +61,12 @@ export class RingWriter {
     return this.#reusable === this.#written ? 0 : this.#offset - offsets[this.#reusable & mask];
   }
 
+  /** How full the ring is, 0 to 1: of its messages or of its bytes, whichever is more. */
+  get share(): number {
+    const { messages, size } = this.memory;
+    return Math.max((this.#written - this.#reusable) / messages, this.pendingBytes / size);
+  }
+
   /** Whether a record of these lengths can ever be held. */
   holds(source: Source, propsBytes: number, payloadBytes: number): boolean {
     return recordBytes(source, propsBytes, payloadBytes) <= this.memory.size;

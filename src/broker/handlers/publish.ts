@@ -45,7 +45,14 @@ export function handlePublish(parts: HandlerParts, connection: Connection, packe
     acknowledge(connection, packet, NOT_AUTHORIZED);
     return true;
   }
-  if (isTransferClient(connection.identity)) parts.onTransferPublish(packet);
+  if (isTransferClient(connection.identity)) {
+    parts.onTransferPublish(packet);
+    parts.pipeline.publish(packet, connection.origin!, () =>
+      // A receiver slower than the sender slows it down: chunks are acknowledged as the receivers take them.
+      parts.pipeline.whenTaken(packet.topic, () => acknowledge(connection, packet, 0)),
+    );
+    return true;
+  }
   let waiting = false;
   const routed = parts.pipeline.publish(packet, connection.origin!, (error, refused) => {
     if (error === null) acknowledge(connection, packet, refused ? QUOTA_EXCEEDED : 0);

@@ -1,0 +1,293 @@
+import { randomUUID } from 'node:crypto';
+import * as files from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { PublishPacket } from './broker/aedes-internals.js';
+import { Broker } from './broker/broker.js';
+import { type Listener, listen } from './broker/listeners.js';
+import { Catalog } from './catalog/catalog.js';
+import type { Clock } from './clock/clock.js';
+import { ClockStore, SAVE_EVERY } from './clock/store.js';
+import { systemTime, type TimeSource } from './clock/time.js';
+import {
+  type Config,
+  type ConfigInput,
+  parseConfig,
+  parseStream,
+  type StreamInput,
+} from './config/schema.js';
+import { holdDataDir } from './data-dir.js';
+import type { TakeBatch } from './exchange/handover.js';
+import { createLog, type Logger } from './log.js';
+import { FileReader } from './query/file-reader.js';
+import type { Outgoing } from './query/outlet.js';
+import { type Asked, Requests, type Result } from './query/requests.js';
+import { Transfers } from './query/transfers.js';
+import type { RecorderModules, StreamCount } from './recorder/protocol.js';
+import { Streams } from './streams.js';
+import { isOwnTopic, TRANSFER_USER, topicFault } from './topics.js';
+import { TransferClient } from './transfer/client.js';
+import { TRANSFER_TOPIC } from './transfer/topics.js';
+
+/** What an embedder may bring along. */
+export interface AppParts {
+  readonly log?: Logger;
+  readonly time?: TimeSource;
+  /** Takes the batches of streams whose ring is `whenFull: return`; without it these are as `flush`. */
+  readonly onBatch?: TakeBatch;
+  /** Stand-ins for the recorder's disk and encoder. */
+  readonly recorderModules?: RecorderModules;
+}
+
+export interface Message {
+  readonly topic: string;
+  readonly payload: Uint8Array | string;
+  readonly qos?: 0 | 1 | 2;
+  readonly retain?: boolean;
+}
+
+const EMBEDDED = 'embedded';
+/** How long a stop may take if nothing else is said. */
+const CLOSE_MS = 5000;
+
+/** A running broker with everything around it. The only file that knows all parts. */
+export class App {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly catalog: Catalog;
+  readonly streams: Streams;
+  readonly broker: Broker;
+  readonly requests: Requests;
+  readonly transfers: Transfers;
+  readonly listeners: Listener[] = [];
+  readonly #reader: FileReader;
+  readonly #clockStore: ClockStore;
+  readonly #releaseDataDir: () => Promise<void>;
+  readonly #clockTimer: NodeJS.Timeout;
+  #transferClient: TransferClient | null = null;
+  #closing: Promise<readonly StreamCount[]> | null = null;
+
+  private constructor(
+    config: Config,
+    log: Logger,
+    catalog: Catalog,
+    clock: Clock,
+    clockStore: ClockStore,
+    streams: Streams,
+    releaseDataDir: () => Promise<void>,
+  ) {
+    this.config = config;
+    this.log = log;
+    this.catalog = catalog;
+    this.clock = clock;
+    this.streams = streams;
+    this.#clockStore = clockStore;
+    this.#releaseDataDir = releaseDataDir;
+    this.#clockTimer = setInterval(() => this.#saveClock(), SAVE_EVERY / 1000);
+    this.#clockTimer.unref();
+    this.#reader = FileReader.start({ log });
+    this.broker = new Broker({
+      id: randomUUID(),
+      keys: clock,
+      limits: config.limits,
+      log,
+      capture: streams.exchange,
+    });
+    this.transfers = new Transfers(catalog, config.dataDir, config.transfer.chunkBytes, (order) =>
+      this.broker.requestTransfer(
+        ownPacket(TRANSFER_TOPIC, JSON.stringify(order)),
+        `${TRANSFER_USER}-${EMBEDDED}`,
+      ),
+    );
+    this.requests = new Requests({
+      catalog,
+      clock,
+      reader: this.#reader,
+      transfers: this.transfers,
+      limit: config.limits.requests,
+      outlet: { send: (message) => this.#send(message) },
+      pace: {
+        now: () => performance.now(),
+        sleep: (ms, signal) => delay(ms, undefined, { signal }).catch(() => {}),
+      },
+      stream: (name) => streams.exchange.get(name),
+      flush: (name) => streams.flush(name),
+      pathOf: (file) => join(config.dataDir, file.path),
+      hash: (file) => streams.hash(file),
+      reply: (name, result, asked) => this.#reply(name, result, asked),
+    });
+  }
+
+  /** Starts everything. Rejects with a code of the table; then nothing runs and nothing is held. */
+  static async start(input: ConfigInput, parts: AppParts = {}): Promise<App> {
+    const config = parseConfig(input);
+    const log = parts.log ?? createLog(config.log, (line) => process.stderr.write(line));
+    const time = parts.time ?? systemTime();
+    const releaseDataDir = await holdDataDir(config.dataDir);
+    let streams: Streams | null = null;
+    let app: App | null = null;
+    try {
+      const { dataDir } = config;
+      const catalog = await Catalog.open({ dataDir, fs: files, log });
+      const known = { maxKey: catalog.maxKey(), corrections: () => correctionsOf(catalog) };
+      const { clock, store, afterCrash } = await ClockStore.open(dataDir, time, files, known, log);
+      streams = await Streams.start({
+        dataDir,
+        bootId: time.bootId,
+        catalog,
+        clock,
+        log,
+        afterCrash,
+        ...(parts.onBatch === undefined ? {} : { onBatch: parts.onBatch }),
+        ...(parts.recorderModules === undefined ? {} : { recorderModules: parts.recorderModules }),
+      });
+      app = new App(config, log, catalog, clock, store, streams, releaseDataDir);
+      await app.#open();
+      return app;
+    } catch (error) {
+      if (app !== null) {
+        await app.close();
+      } else {
+        await streams?.close(0);
+        await releaseDataDir();
+      }
+      throw error;
+    }
+  }
+
+  /** Adds a stream while running. Throws CONFIG_INVALID or STREAM_EXISTS. */
+  addStream(input: StreamInput): void {
+    this.streams.add(parseStream(input));
+  }
+
+  /** Stops capturing for a stream and writes what it has; its files stay. */
+  removeStream(name: string): Promise<void> {
+    return this.streams.remove(name);
+  }
+
+  /** Publishes from inside, as a client would; resolves when the message is captured and routed. */
+  publish(message: Message): Promise<void> {
+    const { payload } = message;
+    const packet = { ...message, payload: typeof payload === 'string' ? Buffer.from(payload) : payload };
+    return new Promise((resolve, reject) => {
+      this.broker.publish(packet, (error?: Error | null) => (error ? reject(error) : resolve()));
+    });
+  }
+
+  /** A request as on `$STREAM/<verb>`; messages and files come the MQTT way, the result comes here too. */
+  request(verb: string, request: object): Promise<Result> {
+    return this.requests.answer({
+      verb,
+      payload: Buffer.from(JSON.stringify(request)),
+      clientId: 'embedder',
+      responseTopic: undefined,
+      correlationData: undefined,
+    });
+  }
+
+  get closing(): boolean {
+    return this.#closing !== null;
+  }
+
+  /**
+   * Stops: no new connections, replays ended, clients disconnected (their wills published), everything written.
+   * Answers with what could not be written in time.
+   */
+  close(timeoutMs = CLOSE_MS): Promise<readonly StreamCount[]> {
+    this.#closing ??= this.#close(timeoutMs);
+    return this.#closing;
+  }
+
+  async #open(): Promise<void> {
+    const { config, requests, transfers } = this;
+    for (const stream of config.streams) this.streams.add(stream);
+    this.broker.events.onRequest = ({ topic, payload, properties }, clientId) => {
+      const verb = topic.slice('$STREAM/'.length);
+      const { responseTopic, correlationData } = properties ?? {};
+      void requests.answer({ verb, payload, clientId, responseTopic, correlationData });
+    };
+    this.broker.events.onTransferPublish = ({ topic }) => transfers.published(topic);
+    this.broker.events.onTransferReady = () => transfers.ready();
+    this.broker.events.onTransferGone = () => transfers.gone();
+    await this.broker.listen();
+    for (const listener of config.listeners) this.listeners.push(await listen(this.broker, listener));
+    const [first] = this.listeners;
+    if (!config.transfer.embedded || first === undefined) return;
+    this.#transferClient = await TransferClient.start({
+      url: localUrl(first),
+      log: this.log,
+      random: () => EMBEDDED,
+    });
+  }
+
+  async #close(timeoutMs: number): Promise<readonly StreamCount[]> {
+    const until = performance.now() + timeoutMs;
+    clearInterval(this.#clockTimer);
+    const listenersClosed = Promise.all(this.listeners.map((listener) => listener.close()));
+    await this.requests.close();
+    await this.#transferClient?.close();
+    await new Promise<void>((resolve) => this.broker.close(resolve));
+    await listenersClosed;
+    const unwritten = await this.streams.close(Math.max(0, until - performance.now()));
+    await this.#reader.close();
+    await this.#clockStore.save(true);
+    await this.#releaseDataDir();
+    return unwritten;
+  }
+
+  #send({ topic, payload, qos, properties }: Outgoing): Promise<void> | null {
+    const packet = { ...ownPacket(topic, payload), qos, ...(properties === undefined ? {} : { properties }) };
+    let waits: Promise<void>[] | null = null;
+    this.broker.deliver(packet, ({ session }) => {
+      waits ??= [];
+      waits.push(new Promise((resolve) => session.outbox!.onRelief(resolve)));
+    });
+    return waits === null ? null : Promise.all(waits).then(() => {});
+  }
+
+  #reply(name: string, result: Result, { responseTopic, correlationData }: Asked): void {
+    const json = JSON.stringify(result);
+    const failed = (error?: Error | null) => {
+      if (error) this.log.error({ err: error, id: result.id }, 'a result could not be delivered');
+    };
+    this.broker.publish(ownPacket(`$STREAM/result/${name}`, json), failed);
+    if (responseTopic === undefined || topicFault(responseTopic) !== null) return;
+    // The broker publishes this one: it must not lend its rights to whoever asked.
+    if (isOwnTopic(responseTopic) && !responseTopic.startsWith('$STREAM/result/')) return;
+    const properties = correlationData === undefined ? {} : { correlationData };
+    this.broker.publish({ ...ownPacket(responseTopic, json), properties }, failed);
+  }
+
+  #saveClock(): void {
+    this.#clockStore
+      .save(false)
+      .catch((error: unknown) => this.log.error({ err: error }, 'the state of the clock could not be saved'));
+  }
+}
+
+export function createApp(input: ConfigInput = {}, parts: AppParts = {}): Promise<App> {
+  return App.start(input, parts);
+}
+
+function ownPacket(topic: string, payload: string | Buffer): PublishPacket {
+  const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload;
+  return { cmd: 'publish', topic, payload: bytes, qos: 1, retain: false, dup: false };
+}
+
+/** A listener on all addresses is reached on this machine. */
+function localUrl({ url, host }: Listener): string {
+  return host === '0.0.0.0' || host === '::' ? url.replace(/\/\/[^/]*:/, '//127.0.0.1:') : url;
+}
+
+/** What the files say of the clock that made their keys. */
+function correctionsOf(catalog: Catalog): { from: number; offset: number }[] {
+  return catalog.corrections().flatMap(({ clock }) => {
+    const { corrections } = clock;
+    if (!Array.isArray(corrections)) return [];
+    return corrections.filter(
+      (one): one is { from: number; offset: number } =>
+        Number.isSafeInteger(one?.from) && Number.isSafeInteger(one?.offset),
+    );
+  });
+}

@@ -1,0 +1,164 @@
+import type { KeyRange } from '../clock/correction.js';
+import { allocateRing } from '../ring/layout.js';
+import type { Source } from '../ring/source.js';
+import { RingWriter } from '../ring/writer.js';
+import { topicMatcher } from '../topics.js';
+import { type Gap, Gaps } from './gaps.js';
+
+export type WhenFull = 'flush' | 'drop-oldest' | 'reject' | 'return';
+
+export interface StreamOptions {
+  readonly name: string;
+  readonly topics: readonly string[];
+  readonly exclude: readonly string[];
+  readonly ring: { readonly messages: number; readonly bytes: number; readonly whenFull: WhenFull };
+}
+
+/** What becomes of the messages in a ring: the recorder writes them to files, or an embedder takes them. */
+export interface Sink {
+  /** A message was captured. On the hot path. */
+  captured(): void;
+  /** Empties the ring as far as it is filled now. Rejects with FLUSH_FAILED; the messages stay then. */
+  flush(reason: 'request' | 'full'): Promise<unknown>;
+}
+
+/** Counters of a stream since the start of the process. */
+export class StreamStats {
+  captured = 0;
+  capturedBytes = 0;
+  /** Captured, then overwritten before it was recorded, or lost with the recorder. */
+  dropped = 0;
+  /** Routed but not captured: the ring was full. */
+  refused = 0;
+  /** Routed but not captured: larger than the ring. */
+  tooLarge = 0;
+  flushes = 0;
+  flushSeconds = 0;
+  flushFailures = 0;
+  rowsWritten = 0;
+  bytesWritten = 0;
+}
+
+const NO_SINK: Sink = { captured: () => {}, flush: () => Promise.resolve() };
+
+/** One stream on the broker's thread: which topics it wants, its ring, what it does when that is full. */
+export class Stream {
+  readonly name: string;
+  readonly options: StreamOptions;
+  readonly ring: RingWriter;
+  sink: Sink = NO_SINK;
+  readonly stats = new StreamStats();
+  readonly #gaps = new Gaps();
+  readonly #include: ((topic: string) => boolean)[];
+  readonly #exclude: ((topic: string) => boolean)[];
+  /** Messages that wait for room. */
+  waiting = 0;
+  /** Where the ring was at the last refusal: refusals with nothing captured between them are one gap. */
+  #refusedAt = -1;
+  #lastGivenUpTaken = false;
+  /** Overwritten, but the recorder has them. */
+  #beingWritten: { start: number; end: number; messages: number }[] = [];
+
+  constructor(options: StreamOptions) {
+    this.name = options.name;
+    this.options = options;
+    this.ring = new RingWriter(allocateRing(options.ring.messages, options.ring.bytes));
+    this.#include = options.topics.map(topicMatcher);
+    this.#exclude = options.exclude.map(topicMatcher);
+  }
+
+  wants(topic: string): boolean {
+    return (
+      this.#include.some((matches) => matches(topic)) && !this.#exclude.some((matches) => matches(topic))
+    );
+  }
+
+  /** Publishers wait when this is full; with the other policies they never do. */
+  get holdsPublishers(): boolean {
+    return this.options.ring.whenFull === 'flush' || this.options.ring.whenFull === 'return';
+  }
+
+  hasRoom(source: Source, propsBytes: number, payloadBytes: number): boolean {
+    return (
+      this.ring.fits(source, propsBytes, payloadBytes) || !this.ring.holds(source, propsBytes, payloadBytes)
+    );
+  }
+
+  /** Captures a message, or counts why not. False: the policy refused it. */
+  take(
+    key: number,
+    source: Source,
+    qos: number,
+    retain: boolean,
+    props: Uint8Array | null,
+    payload: Uint8Array,
+  ): boolean {
+    const { ring, stats } = this;
+    const propsBytes = props === null ? 0 : props.length;
+    if (!ring.fits(source, propsBytes, payload.length)) {
+      if (!ring.holds(source, propsBytes, payload.length)) {
+        stats.tooLarge++;
+        this.#refused(key, 'too-large');
+        return true;
+      }
+      if (this.options.ring.whenFull !== 'drop-oldest') {
+        stats.refused++;
+        this.#refused(key, 'rejected');
+        return false;
+      }
+      ring.makeRoom(source, propsBytes, payload.length, this.#giveUp);
+    }
+    ring.append(key, source, qos, retain, props, payload);
+    stats.captured++;
+    stats.capturedBytes += payload.length;
+    this.sink.captured();
+    return true;
+  }
+
+  /** Messages up to sequence `upTo` are in files, the last of them with key `lastKey`. */
+  committed(upTo: number, lastKey: number): void {
+    this.ring.commit(upTo);
+    this.#beingWritten = this.#beingWritten.filter(({ end }) => end > lastKey);
+  }
+
+  /** The recorder has lost what it had taken over. What the ring still holds it will take again. */
+  recorderLost(): void {
+    for (const { start, end, messages } of this.#beingWritten) {
+      this.stats.dropped += messages;
+      this.#gaps.insert({ start, end, messages, reason: 'lost' });
+    }
+    this.#beingWritten = [];
+  }
+
+  addGap(gap: Gap): void {
+    this.#gaps.insert(gap);
+  }
+
+  gapsWithin(ranges: readonly KeyRange[]): Gap[] {
+    const open = this.#beingWritten
+      .filter((gap) => ranges.some(({ start, end }) => gap.start <= end && gap.end >= start))
+      .map((gap): Gap => ({ ...gap, reason: 'being-written' }));
+    return [...this.#gaps.within(ranges), ...open].sort((a, b) => a.start - b.start);
+  }
+
+  #refused(key: number, reason: 'rejected' | 'too-large'): void {
+    this.#gaps.add(key, reason, this.#refusedAt === this.ring.written);
+    this.#refusedAt = this.ring.written;
+  }
+
+  readonly #giveUp = (key: number, taken: boolean): void => {
+    if (!taken) {
+      this.stats.dropped++;
+      this.#gaps.add(key, 'dropped', !this.#lastGivenUpTaken);
+    } else {
+      const last = this.#beingWritten.at(-1);
+      if (last !== undefined && this.#lastGivenUpTaken) {
+        last.end = key;
+        last.messages++;
+      } else {
+        this.#beingWritten.push({ start: key, end: key, messages: 1 });
+      }
+    }
+    this.#lastGivenUpTaken = taken;
+  };
+}

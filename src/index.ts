@@ -1,0 +1,9 @@
+/** What people embed. */
+export { App, type AppParts, createApp, type Message } from './app.js';
+export { loadConfig } from './config/file.js';
+export type { Config, ConfigInput, StreamConfig, StreamInput } from './config/schema.js';
+export { ERRORS, type ErrorCode, MqttStreamError } from './errors.js';
+export type { TakeBatch } from './exchange/handover.js';
+export type { Result } from './query/requests.js';
+export { TransferClient } from './transfer/client.js';
+export { Receiver } from './transfer/receiver.js';

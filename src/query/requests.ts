@@ -1,0 +1,219 @@
+import type { Catalog } from '../catalog/catalog.js';
+import type { FileEntry, KeyRange } from '../catalog/entry.js';
+import { asKnown, type ErrorCode, MqttStreamError } from '../errors.js';
+import type { RingWriter } from '../ring/writer.js';
+import type { FileReader } from './file-reader.js';
+import type { Outlet } from './outlet.js';
+import { type Pace, type Replayed, type ReplayOrder, replay } from './replay.js';
+import {
+  type FilesRequest,
+  parseRequest,
+  type ReplayRequest,
+  type Request,
+  type RequestOp,
+  requestId,
+  type SearchRequest,
+} from './request.js';
+import type { SequenceParts } from './sequence.js';
+import type { Transfers } from './transfers.js';
+
+/** A stream as requests see it. */
+export interface QueriedStream {
+  readonly name: string;
+  readonly ring: RingWriter;
+  gapsWithin(ranges: readonly KeyRange[]): object[];
+}
+
+export interface RequestParts {
+  readonly catalog: Catalog;
+  readonly reader: FileReader;
+  readonly transfers: Transfers;
+  readonly outlet: Outlet;
+  readonly pace: Pace;
+  /** Throws STREAM_NOT_FOUND. */
+  readonly stream: (name: string) => QueriedStream;
+  /** The file that the flush made; null if there was nothing to write. */
+  readonly flush: (stream: string) => Promise<FileEntry | null>;
+  readonly pathOf: (file: FileEntry) => string;
+  readonly hash: (file: FileEntry) => Promise<string>;
+  readonly clock: { wallNow(): number; keysOf(start: number, end: number): KeyRange[] };
+  /** Answers to all who subscribed to `$STREAM/result/<name>`, and to who asked. */
+  readonly reply: (name: string, result: Result, asked: Asked) => void;
+  /** Most requests answered at once. */
+  readonly limit: number;
+}
+
+/** A request as it came in. */
+export interface Asked {
+  /** What follows `$STREAM/`. */
+  readonly verb: string;
+  readonly payload: Uint8Array;
+  readonly clientId: string;
+  readonly responseTopic: string | undefined;
+  readonly correlationData: Buffer | undefined;
+}
+
+export interface Result {
+  readonly id: string | null;
+  readonly op: string;
+  readonly ok: boolean;
+  readonly stream?: string;
+  readonly messages?: Replayed & { topic: string };
+  readonly files?: readonly object[];
+  readonly gaps?: readonly object[];
+  readonly error?: { code: ErrorCode; message: string };
+}
+
+const OPS: readonly string[] = ['search', 'replay', 'flush', 'files'] satisfies RequestOp[];
+
+/** Answers what clients ask on `$STREAM/...`: always with a result, never by closing a connection. */
+export class Requests {
+  readonly #parts: RequestParts;
+  readonly #running = new Set<string>();
+  readonly #stopping = new AbortController();
+  #idle: (() => void) | null = null;
+
+  constructor(parts: RequestParts) {
+    this.#parts = parts;
+  }
+
+  get running(): number {
+    return this.#running.size;
+  }
+
+  /** Never rejects. */
+  async answer(asked: Asked): Promise<Result> {
+    const { reply } = this.#parts;
+    let id: string | null = null;
+    let result: Result;
+    try {
+      id = requestId(asked.payload);
+      result = await this.#admitted(asked, id);
+    } catch (error) {
+      result = { id, op: asked.verb, ok: false, error: asKnown(error).toJSON() };
+    }
+    reply(id ?? topicTail(asked.clientId), result, asked);
+    return result;
+  }
+
+  /** Ends replays early and waits for all answers. */
+  async close(): Promise<void> {
+    this.#stopping.abort();
+    if (this.#running.size > 0) {
+      await new Promise<void>((resolve) => {
+        this.#idle = resolve;
+      });
+    }
+  }
+
+  async #admitted(asked: Asked, id: string | null): Promise<Result> {
+    const { clock, limit } = this.#parts;
+    if (this.#stopping.signal.aborted) throw new MqttStreamError('SHUTTING_DOWN');
+    if (!OPS.includes(asked.verb)) throw new MqttStreamError('REQUEST_UNKNOWN', [`$STREAM/${asked.verb}`]);
+    const request: Request = parseRequest(asked.verb as RequestOp, asked.payload, clock.wallNow());
+    if (this.#running.size >= limit) throw new MqttStreamError('REQUEST_LIMIT', [limit]);
+    if (this.#running.has(request.id)) throw new MqttStreamError('REQUEST_ID_BUSY', [id]);
+    this.#running.add(request.id);
+    try {
+      return await this.#perform(request);
+    } finally {
+      this.#running.delete(request.id);
+      if (this.#running.size === 0) this.#idle?.();
+    }
+  }
+
+  async #perform(request: Request): Promise<Result> {
+    const stream = this.#parts.stream(request.stream);
+    const answer = { id: request.id, op: request.op, ok: true, stream: stream.name };
+    switch (request.op) {
+      case 'flush': {
+        const file = await this.#parts.flush(stream.name);
+        return { ...answer, files: file === null ? [] : [await this.#described(file, null)] };
+      }
+      case 'files': {
+        const ranges = this.#keys(request);
+        const files = this.#parts.catalog.files(stream.name, ranges);
+        const described = await Promise.all(files.map((file) => this.#described(file, null)));
+        return { ...answer, files: described, gaps: stream.gapsWithin(ranges) };
+      }
+      case 'replay': {
+        const ranges = this.#keys(request);
+        const messages = await this.#replay(stream, { ...request, ranges });
+        return { ...answer, messages, files: [], gaps: stream.gapsWithin(ranges) };
+      }
+      case 'search':
+        return { ...answer, ...(await this.#search(stream, request)) };
+    }
+  }
+
+  /** By file what is in a committed file, by message what is not: as it is in this turn, whatever happens later. */
+  async #search(stream: QueriedStream, request: SearchRequest): Promise<Partial<Result>> {
+    const { catalog, transfers } = this.#parts;
+    const ranges = this.#keys(request);
+    const files = catalog.files(stream.name, ranges);
+    const unpin = transfers.pin(files);
+    const uncommitted = overlap(ranges, uncommittedKeys(stream.ring));
+    const gaps = stream.gapsWithin(ranges);
+    try {
+      const described = await Promise.all(files.map((file) => this.#described(file, request.id)));
+      transfers.order(request.id, stream.name, files);
+      const messages = await this.#replay(stream, { ...request, ranges: uncommitted, rate: 0 });
+      return { messages, files: described, gaps };
+    } finally {
+      unpin();
+    }
+  }
+
+  async #replay(stream: QueriedStream, order: ReplayOrder): Promise<Replayed & { topic: string }> {
+    const { catalog, outlet, pace, pathOf, reader } = this.#parts;
+    const parts: SequenceParts = { stream: stream.name, ring: stream.ring, catalog, reader, pathOf };
+    const result = await replay(parts, order, outlet, pace, this.#stopping.signal);
+    return { ...result, topic: `MQfile/${order.id}` };
+  }
+
+  async #described(file: FileEntry, requestId: string | null): Promise<object> {
+    const sha256 = file.sha256 ?? (await this.#parts.hash(file));
+    const { name, bytes, rows, firstKey, lastKey } = file;
+    const described = { name, bytes, sha256, rows, firstKey, lastKey };
+    return requestId === null ? described : { ...described, topic: `ParquetFile/${requestId}/${name}` };
+  }
+
+  /** The ranges of a request as keys: ascending and disjoint. */
+  #keys({ ranges, time }: SearchRequest | ReplayRequest | FilesRequest): KeyRange[] {
+    const { clock } = this.#parts;
+    const keys = time === 'key' ? ranges : ranges.flatMap(({ start, end }) => clock.keysOf(start, end));
+    return joined(keys);
+  }
+}
+
+/** The keys of all messages that are in no file; null if there are none. */
+function uncommittedKeys(ring: RingWriter): KeyRange | null {
+  if (ring.reusable === ring.written) return null;
+  const { keys, mask } = ring.memory;
+  return { start: keys[ring.reusable & mask], end: keys[(ring.written - 1) & mask] };
+}
+
+function overlap(ranges: readonly KeyRange[], bounds: KeyRange | null): KeyRange[] {
+  if (bounds === null) return [];
+  return ranges
+    .map(({ start, end }) => ({ start: Math.max(start, bounds.start), end: Math.min(end, bounds.end) }))
+    .filter(({ start, end }) => start <= end);
+}
+
+function joined(ranges: readonly KeyRange[]): KeyRange[] {
+  const result: KeyRange[] = [];
+  for (const range of [...ranges].sort((a, b) => a.start - b.start)) {
+    const last = result.at(-1);
+    if (last !== undefined && range.start <= last.end + 1) {
+      result[result.length - 1] = { start: last.start, end: Math.max(last.end, range.end) };
+    } else {
+      result.push(range);
+    }
+  }
+  return result;
+}
+
+/** A client id as the end of a topic name: no wildcard. */
+function topicTail(clientId: string): string {
+  return clientId.replace(/[+#\0]/g, '_') || '_';
+}

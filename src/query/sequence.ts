@@ -1,0 +1,98 @@
+import type { Catalog } from '../catalog/catalog.js';
+import type { FileEntry, KeyRange } from '../catalog/entry.js';
+import { MqttStreamError, textOf } from '../errors.js';
+import { copyMessage, emptyParts, type Message } from '../ring/record.js';
+import { lowerBound } from '../ring/search.js';
+import type { RingWriter } from '../ring/writer.js';
+import { topicMatcher } from '../topics.js';
+import type { FileReader } from './file-reader.js';
+
+/** What of the ring is copied in one turn: the broker's thread has other things to do. */
+const TURN_MESSAGES = 256;
+const TURN_BYTES = 256 * 1024;
+
+export interface SequenceParts {
+  readonly stream: string;
+  readonly ring: RingWriter;
+  readonly catalog: Catalog;
+  readonly reader: FileReader;
+  /** Absolute path of a file of the catalogue. */
+  readonly pathOf: (file: FileEntry) => string;
+}
+
+/**
+ * The messages of a stream in `range`, in key order, each once, in batches: from files, and from the ring where that
+ * still has them. Between two batches messages may move from the ring to a file; the sequence goes by key and takes
+ * the next one from where it is then. A file that cannot be read is set aside and passed over.
+ */
+export async function* sequence(
+  parts: SequenceParts,
+  range: KeyRange,
+  topic: string | null,
+): AsyncGenerator<Message[], void> {
+  const { catalog, ring, stream } = parts;
+  let next = range.start;
+  while (next <= range.end) {
+    const { keys, mask } = ring.memory;
+    const ringStart = ring.oldest < ring.written ? keys[ring.oldest & mask] : Number.POSITIVE_INFINITY;
+    const [file] = catalog.files(stream, [{ start: next, end: range.end }]);
+    if (file !== undefined && next < ringStart && file.firstKey < ringStart) {
+      const end = Math.min(file.lastKey, range.end);
+      yield* fileMessages(parts, file, { start: next, end }, topic);
+      next = file.lastKey + 1;
+      continue;
+    }
+    if (next < ringStart && ringStart === Number.POSITIVE_INFINITY) return;
+    const batch = ringMessages(ring, Math.max(next, ringStart), range.end, topic);
+    if (batch.messages.length > 0) yield batch.messages;
+    if (batch.next === null) return;
+    next = batch.next;
+    if (batch.messages.length === 0) await new Promise<void>((resolve) => setImmediate(resolve));
+  }
+}
+
+async function* fileMessages(
+  { catalog, reader, pathOf }: SequenceParts,
+  file: FileEntry,
+  { start, end }: KeyRange,
+  topic: string | null,
+): AsyncGenerator<Message[], void> {
+  const unpin = catalog.pin(file);
+  try {
+    yield* reader.rows({ path: pathOf(file), start, end, topic });
+  } catch (error) {
+    if (!(error instanceof MqttStreamError) || error.code !== 'FILE_CORRUPT') throw error;
+    await catalog.drop(file, textOf(error));
+  } finally {
+    unpin();
+  }
+}
+
+/** At most one turn's messages from key `start` on; `next`: where to go on, null if nothing is left. */
+function ringMessages(
+  ring: RingWriter,
+  start: number,
+  end: number,
+  topic: string | null,
+): { messages: Message[]; next: number | null } {
+  const { memory } = ring;
+  const matches = topic === null ? null : topicMatcher(topic);
+  const parts = emptyParts();
+  const messages: Message[] = [];
+  let bytes = 0;
+  let looked = 0;
+  for (
+    let sequence = lowerBound(memory, start, ring.oldest, ring.written);
+    sequence < ring.written;
+    sequence++
+  ) {
+    const key = memory.keys[sequence & memory.mask];
+    if (key > end) return { messages, next: null };
+    if (looked++ >= TURN_MESSAGES || bytes >= TURN_BYTES) return { messages, next: key };
+    const message = copyMessage(memory, sequence, parts);
+    if (matches !== null && !matches(message.topic)) continue;
+    messages.push(message);
+    bytes += message.payload.length;
+  }
+  return { messages, next: null };
+}
