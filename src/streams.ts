@@ -93,8 +93,9 @@ export class Streams {
         captured: () => doorbell.ring(),
         flush: async (reason) => {
           // The recorder sees this by itself; another request would only cut off a small file behind it.
-          if (reason === 'full' && stream.ring.share >= NEARLY_FULL) return null;
-          return this.#recorder.flush(config.name, reason);
+          if (reason === 'full' && stream.ring.share >= NEARLY_FULL) doorbell.wake();
+          else return this.#recorder.flush(config.name, reason);
+          return null;
         },
       };
       this.exchange.add(stream);

@@ -1,7 +1,10 @@
 import type { PublishPacket, PublishProperties } from './aedes-internals.js';
+import { secondsLeft } from './expiry.js';
 
 /** Payloads up to this size are copied behind their header: one buffer costs less than two writes. */
 const JOIN_BELOW = 8 * 1024;
+
+const DUP = 0x08;
 
 /** How one subscriber gets a message. */
 export interface Variant {
@@ -26,23 +29,29 @@ export interface Wire {
 
 /** One message on its way to subscribers, serialised once for all that get it alike. */
 export class PublishFrames {
-  readonly packet: PublishPacket;
-  #payload: Buffer;
+  #packet: PublishPacket;
+  #detached = false;
   readonly #frames: (Frame | undefined)[] = [];
+  /** What the frames say of the time that the message is still valid. */
+  #secondsLeft: number | undefined;
 
   constructor(packet: PublishPacket) {
-    this.packet = packet;
-    this.#payload = packet.payload;
+    this.#packet = packet;
+  }
+
+  get packet(): PublishPacket {
+    return this.#packet;
   }
 
   get payloadBytes(): number {
-    return this.#payload.length;
+    return this.#packet.payload.length;
   }
 
-  /** Before a message is kept for later: a payload that is a view would pin the chunk it was read in. */
+  /** Before a message is kept for later: what is a view would pin the chunk that it was read in. */
   detach(): void {
-    if (this.#payload.buffer.byteLength <= this.#payload.length + 1024) return;
-    this.#payload = Buffer.from(this.#payload);
+    if (this.#detached) return;
+    this.#detached = true;
+    this.#packet = detached(this.#packet);
     this.#frames.length = 0;
   }
 
@@ -51,32 +60,49 @@ export class PublishFrames {
     return this.#frame(variant).bytes;
   }
 
-  /** Writes the message; `id` is its packet identifier unless QoS 0. */
-  write(wire: Wire, variant: Variant, id: number): void {
+  /** Writes the message; `id` is its packet identifier unless QoS 0, `again`: it was sent before [MQTT-3.3.1-1]. */
+  write(wire: Wire, variant: Variant, id: number, again: boolean): void {
     const frame = this.#frame(variant);
     let { head } = frame;
     if (variant.qos > 0) {
       head = Buffer.from(head);
       head.writeUInt16BE(id, frame.idAt);
+      if (again) head[0] |= DUP;
     }
     wire.write(head);
     if (frame.rest !== null) wire.write(frame.rest);
   }
 
   #frame(variant: Variant): Frame {
-    if (variant.identifiers !== null) return encode(this.packet, this.#payload, variant);
+    if (this.#packet.messageExpiry !== undefined) {
+      const left = secondsLeft(this.#packet);
+      if (left !== this.#secondsLeft) this.#frames.length = 0;
+      this.#secondsLeft = left;
+    }
+    if (variant.identifiers !== null) return encode(this.#packet, variant);
     const index = variant.qos * 4 + (variant.version5 ? 2 : 0) + (variant.retain ? 1 : 0);
     let frame = this.#frames[index];
     if (frame === undefined) {
-      frame = encode(this.packet, this.#payload, variant);
+      frame = encode(this.#packet, variant);
       this.#frames[index] = frame;
     }
     return frame;
   }
 }
 
+/** A copy of a packet that shares no memory with the chunk that it was read in. */
+export function detached(packet: PublishPacket): PublishPacket {
+  const { payload, properties } = packet;
+  const copy = { ...packet, payload: Buffer.from(payload) };
+  if (properties?.correlationData !== undefined) {
+    copy.properties = { ...properties, correlationData: Buffer.from(properties.correlationData) };
+  }
+  return copy;
+}
+
 /** MQTT 5 section 3.3, MQTT 3.1.1 section 3.3. */
-function encode(packet: PublishPacket, payload: Buffer, variant: Variant): Frame {
+function encode(packet: PublishPacket, variant: Variant): Frame {
+  const { payload } = packet;
   const topic = Buffer.from(packet.topic, 'utf8');
   const properties = variant.version5 ? encodeProperties(packet, variant.identifiers) : null;
   const variable = 2 + topic.length + (variant.qos > 0 ? 2 : 0) + (properties?.length ?? 0);
@@ -101,7 +127,7 @@ function encodeProperties(packet: PublishPacket, identifiers: readonly number[] 
   if (p === undefined && identifiers === null) return Buffer.of(0);
   const parts: Buffer[] = [];
   if (p?.payloadFormatIndicator !== undefined) parts.push(Buffer.of(0x01, p.payloadFormatIndicator ? 1 : 0));
-  const expiry = expiryLeft(packet);
+  const expiry = secondsLeft(packet);
   if (expiry !== undefined) {
     const part = Buffer.of(0x02, 0, 0, 0, 0);
     part.writeUInt32BE(expiry, 1);
@@ -120,12 +146,6 @@ function encodeProperties(packet: PublishPacket, identifiers: readonly number[] 
   const length = Buffer.alloc(varIntBytes(body.length));
   writeVarInt(length, body.length, 0);
   return Buffer.concat([length, body]);
-}
-
-/** Seconds the message is still valid [MQTT-3.3.2-6]. */
-function expiryLeft({ messageExpiry, properties }: PublishPacket): number | undefined {
-  if (messageExpiry === undefined) return properties?.messageExpiryInterval;
-  return Math.max(0, Math.ceil((messageExpiry - Date.now()) / 1000));
 }
 
 function userPairs(properties: PublishProperties | undefined): [string, string][] {

@@ -1,5 +1,7 @@
 import { topicMatcher } from '../topics.js';
 import type { Persistence, PublishPacket } from './aedes-internals.js';
+import { expired } from './expiry.js';
+import { detached } from './publish-frame.js';
 
 /** Retained messages by topic: memory answers at once and in order, the store follows. */
 export class Retained {
@@ -30,8 +32,7 @@ export class Retained {
       this.#messages.delete(packet.topic);
       return persistence.storeRetained(packet);
     }
-    // A copy: the payload is a view on the chunk that it was read in.
-    const kept = { ...packet, payload: Buffer.from(packet.payload) };
+    const kept = detached(packet);
     this.#bytes += kept.payload.length;
     this.#messages.set(packet.topic, kept);
     return persistence.storeRetained(kept);
@@ -47,8 +48,4 @@ export class Retained {
     const matches = topicMatcher(filter);
     for (const [topic, packet] of this.#messages) if (matches(topic) && !expired(packet, now)) yield packet;
   }
-}
-
-export function expired({ messageExpiry }: PublishPacket, now: number): boolean {
-  return messageExpiry !== undefined && messageExpiry <= now;
 }

@@ -63,7 +63,7 @@ export class ClockStore {
     this.#clock = clock;
   }
 
-  /** Throws `DATA_DIR_UNUSABLE` if the file can be neither read nor written, or a key leaves no room for others. */
+  /** Throws `DATA_DIR_UNUSABLE` if the file cannot be read or written, or if a key leaves no room for others. */
   static async open(
     dataDir: string,
     source: TimeSource,

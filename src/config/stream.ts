@@ -14,11 +14,11 @@ const MAX_TIMER = 24 * DAY;
 
 const FULL_POLICIES = ['flush', 'drop-oldest', 'reject', 'return'] as const;
 /** The numbers of the policies, as the contract gives them. */
-const FULL_NUMBERS = { 0: 'return', 1: 'drop-oldest', 2: 'reject', 3: 'flush' } as const;
+const FULL_NUMBERS = { 0: 'reject', 1: 'drop-oldest', 2: 'return', 3: 'flush' } as const;
 
 const whenFull = z
   .union([z.enum(FULL_POLICIES), z.literal([0, 1, 2, 3]), z.literal(['0', '1', '2', '3'])], {
-    error: ({ input }) => `expected one of ${FULL_POLICIES.join(', ')} (3, 1, 2, 0), got ${shown(input)}`,
+    error: ({ input }) => `expected one of ${FULL_POLICIES.join(', ')} (3, 1, 0, 2), got ${shown(input)}`,
   })
   .transform((word): (typeof FULL_POLICIES)[number] =>
     word in FULL_NUMBERS

@@ -29,6 +29,8 @@ export class RingWriter {
   #tail = 0;
   /** Byte offset (growing without end) where the next record may start. */
   #offset = 0;
+  /** `#offset % size`, kept because that costs 25 ns for a number beyond 2^31. */
+  #position = 0;
   readonly #source: WordView = { buffer: null, words: null };
 
   constructor(memory: RingMemory) {
@@ -100,7 +102,7 @@ export class RingWriter {
     const headBytes = source.head.length * 4;
 
     let offset = this.#offset;
-    let position = offset % size;
+    let position = this.#position;
     if (position + headBytes + propsBytes + payloadBytes + 7 > size) {
       offset += size - position;
       position = 0;
@@ -130,11 +132,13 @@ export class RingWriter {
     copyWords(this.#source, payload, memory, position + headBytes + propsBytes + pad);
 
     this.#offset = end;
+    position += end - offset;
+    this.#position = position === size ? 0 : position;
     this.#written++;
     Atomics.store(memory.control, WRITTEN, this.#written | 0);
   }
 
-  /** All messages before `sequence` are in committed files: their slots may be reused. */
+  /** All messages before `sequence`, which were taken over, are in committed files: their slots may be reused. */
   commit(sequence: number): void {
     if (sequence > this.#committed) this.#committed = sequence;
     if (sequence > this.#reusable) this.#reusable = sequence;
@@ -164,7 +168,7 @@ export class RingWriter {
   /** The byte offset where a record of at most `need` bytes would end. */
   #end(need: number): number {
     const { size } = this.memory;
-    const position = this.#offset % size;
+    const position = this.#position;
     return (position + need > size ? this.#offset + size - position : this.#offset) + align8(need);
   }
 

@@ -1,0 +1,34 @@
+import { closeSync, fsyncSync, mkdirSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
+
+/** What the recorder does to the file system, synchronously. Paths are absolute; all calls throw as `node:fs` does. */
+export interface Disk {
+  /** Makes a folder with its parents. True if one was made, false if all were there. */
+  makeFolder(path: string): boolean;
+  /** Opens for reading (also a folder, to sync it), or for writing from the start. */
+  open(path: string, mode: 'r' | 'w'): number;
+  /** Reads from `position` on; 0 at the end of the file. */
+  read(file: number, into: Uint8Array, position: number): number;
+  /** Appends; the number of bytes taken, which may be fewer. */
+  write(file: number, bytes: Uint8Array): number;
+  sync(file: number): void;
+  close(file: number): void;
+  rename(from: string, to: string): void;
+  /** Removes a file; nothing happens if there is none. */
+  remove(path: string): void;
+}
+
+/** A module that replaces the disk, named by `RecorderModules.disk`. */
+export interface DiskModule {
+  createDisk(data: unknown): Disk;
+}
+
+export const systemDisk: Disk = {
+  makeFolder: (path) => mkdirSync(path, { recursive: true }) !== undefined,
+  open: (path, mode) => openSync(path, mode),
+  read: (file, into, position) => readSync(file, into, 0, into.length, position),
+  write: (file, bytes) => writeSync(file, bytes),
+  sync: fsyncSync,
+  close: closeSync,
+  rename: renameSync,
+  remove: (path) => rmSync(path, { force: true }),
+};

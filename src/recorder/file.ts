@@ -1,0 +1,112 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { dateFolder, fileName, STREAMS_FOLDER, streamFolder, TEMP_SUFFIX } from '../catalog/naming.js';
+import type { Disk } from './disk.js';
+
+/** A file that is whole, named and synced. A plain object. */
+export interface CommittedFile {
+  readonly name: string;
+  /** Relative to the data folder, with '/'. */
+  readonly path: string;
+  /** Microseconds since the epoch, inclusive. */
+  readonly firstKey: number;
+  /** Microseconds since the epoch, inclusive. */
+  readonly lastKey: number;
+  readonly seq: number;
+  readonly rows: number;
+  readonly bytes: number;
+  /** Lower-case hex. */
+  readonly sha256: string;
+}
+
+/** What a file is called after. */
+export interface FileRows {
+  readonly firstKey: number;
+  readonly lastKey: number;
+  readonly seq: number;
+  readonly rows: number;
+}
+
+/** Writes the files of one stream so that a visible one is whole, even after a power cut. */
+export class FileWriter {
+  readonly #disk: Disk;
+  readonly #dataDir: string;
+  readonly #stream: string;
+  /** The folder that is known to survive a power cut. */
+  #durable = '';
+  /** What a failed attempt left behind and could not remove. */
+  #debris: string | null = null;
+
+  constructor(disk: Disk, dataDir: string, stream: string) {
+    this.#disk = disk;
+    this.#dataDir = dataDir;
+    this.#stream = stream;
+  }
+
+  /** Throws whatever the disk throws; then no file of these rows is visible, or the next call removes it first. */
+  write(label: FileRows, bytes: Uint8Array): CommittedFile {
+    const { firstKey, lastKey, seq } = label;
+    const folder = `${streamFolder(this.#stream)}/${dateFolder(firstKey)}`;
+    const name = fileName(firstKey, lastKey, seq);
+    const path = `${folder}/${name}`;
+    const visible = join(this.#dataDir, path);
+    const temporary = visible + TEMP_SUFFIX;
+
+    this.#clear();
+    this.#makeFolder(folder);
+    let written = temporary;
+    try {
+      this.#fill(temporary, bytes);
+      this.#disk.rename(temporary, visible);
+      written = visible;
+      this.#syncFolder(folder);
+    } catch (error) {
+      this.#discard(written);
+      throw error;
+    }
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    return { name, path, ...label, bytes: bytes.length, sha256 };
+  }
+
+  #fill(path: string, bytes: Uint8Array): void {
+    const file = this.#disk.open(path, 'w');
+    try {
+      for (let done = 0; done < bytes.length; ) done += this.#disk.write(file, bytes.subarray(done));
+      this.#disk.sync(file);
+    } finally {
+      this.#disk.close(file);
+    }
+  }
+
+  /** A new folder's entry stands in its parent: that is synced as well, up to the data folder. */
+  #makeFolder(folder: string): void {
+    if (!this.#disk.makeFolder(join(this.#dataDir, folder)) && this.#durable === folder) return;
+    this.#durable = '';
+    for (const parent of [streamFolder(this.#stream), STREAMS_FOLDER, '.']) this.#syncFolder(parent);
+    this.#durable = folder;
+  }
+
+  #syncFolder(folder: string): void {
+    const file = this.#disk.open(join(this.#dataDir, folder), 'r');
+    try {
+      this.#disk.sync(file);
+    } finally {
+      this.#disk.close(file);
+    }
+  }
+
+  #discard(path: string): void {
+    this.#debris = path;
+    try {
+      this.#clear();
+    } catch {
+      // The caller throws the first error; the debris is remembered, and removing it is tried again.
+    }
+  }
+
+  #clear(): void {
+    if (this.#debris === null) return;
+    this.#disk.remove(this.#debris);
+    this.#debris = null;
+  }
+}

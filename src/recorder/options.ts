@@ -1,0 +1,34 @@
+import type { CommittedFile } from './file.js';
+import type { FlushInfo, RecorderModules, StreamCount } from './protocol.js';
+import type { Correction } from './timeline.js';
+
+/** A pino logger fits. */
+export interface RecorderLog {
+  info(fields: object, text: string): void;
+  warn(fields: object, text: string): void;
+  error(fields: object, text: string): void;
+}
+
+export interface RecorderOptions {
+  readonly dataDir: string;
+  readonly bootId: string;
+  /** Keys are monotonic time plus this; microseconds. */
+  readonly clockBase: number;
+  readonly corrections: readonly Correction[];
+  /** Of the program, for the files' metadata. */
+  readonly version?: string;
+  readonly log: RecorderLog;
+  readonly modules?: RecorderModules;
+  /** A file is whole. The handler calls `commit(upTo)` of the stream's ring before it returns. */
+  onCommit(stream: string, file: CommittedFile, upTo: number, info: FlushInfo): void;
+  /** A file could not be written; once, until `onRecovered`. `messages`: how many wait for it. */
+  onFailure?(stream: string, text: string, messages: number): void;
+  onRecovered?(stream: string): void;
+  /** The worker ended by itself. `lost`: messages that only it had, because the ring had given them up. */
+  onReplaced?(lost: readonly StreamCount[]): void;
+}
+
+export interface CloseResult {
+  /** What is in no file. */
+  readonly unwritten: readonly StreamCount[];
+}

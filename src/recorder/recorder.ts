@@ -1,0 +1,171 @@
+import { streamFolder } from '../catalog/naming.js';
+import { MqttStreamError, textOf } from '../errors.js';
+import type { RingWriter } from '../ring/writer.js';
+import type { DigestResult } from './digest.js';
+import { Doorbell } from './doorbell.js';
+import type { CommittedFile } from './file.js';
+import { StreamHold } from './hold.js';
+import { ThreadKeeper, within } from './keeper.js';
+import type { CloseResult, RecorderOptions } from './options.js';
+import type { Answer, Control, RecordedStream, Report, Request, StreamCount } from './protocol.js';
+import { PendingRequests } from './requests.js';
+import type { Correction } from './timeline.js';
+
+/** Records rings to Parquet files in one worker thread. This side belongs to the broker's thread. */
+export class Recorder {
+  readonly doorbell = new Doorbell();
+  readonly #options: RecorderOptions;
+  readonly #keeper: ThreadKeeper;
+  readonly #streams = new Map<string, StreamHold>();
+  readonly #requests = new PendingRequests();
+  #corrections: readonly Correction[];
+  #closing: Promise<CloseResult> | null = null;
+  #stopped: (unwritten: readonly StreamCount[]) => void = () => {};
+
+  private constructor(options: RecorderOptions) {
+    this.#options = options;
+    this.#corrections = options.corrections;
+    this.#keeper = new ThreadKeeper({
+      start: () => {
+        const { dataDir, bootId, clockBase, version = 'unknown', modules = {} } = options;
+        const doorbell = this.doorbell.shared;
+        return { dataDir, bootId, clockBase, corrections: this.#corrections, version, doorbell, modules };
+      },
+      greet: () => this.#greet(),
+      report: (report) => this.#heed(report),
+      end: (cause) => this.#replaced(cause),
+    });
+  }
+
+  /** Resolves when the worker runs; rejects with `INTERNAL` if it does not start. */
+  static async start(options: RecorderOptions): Promise<Recorder> {
+    const recorder = new Recorder(options);
+    await recorder.#keeper.start();
+    return recorder;
+  }
+
+  /**
+   * Records a ring, beginning with its first message that may not be overwritten. `nextSeq`: number of its next
+   * file. Throws `STREAM_EXISTS` and `SHUTTING_DOWN`.
+   */
+  add(stream: RecordedStream, ring: RingWriter, nextSeq: number): void {
+    this.#checkOpen();
+    streamFolder(stream.name); // throws for a name that must not become a path
+    if (this.#streams.has(stream.name)) throw new MqttStreamError('STREAM_EXISTS', [stream.name]);
+    const hold = new StreamHold(stream, ring, nextSeq);
+    this.#streams.set(stream.name, hold);
+    this.#post(hold.control());
+  }
+
+  /** Writes what is left and forgets the stream; if that fails, rejects with `FLUSH_FAILED` and keeps it. */
+  async remove(name: string): Promise<void> {
+    this.#checkStream(name);
+    await this.#ask((id) => ({ kind: 'remove', id, stream: name }));
+    this.#streams.delete(name);
+  }
+
+  /**
+   * Resolves when all messages of now are in files, with the last one written for it; `null` if none was needed.
+   * Rejects with `FLUSH_FAILED`; the messages are kept then and written later.
+   */
+  async flush(name: string, reason: 'request' | 'full'): Promise<CommittedFile | null> {
+    this.#checkStream(name);
+    return (await this.#ask((id) => ({ kind: 'flush', id, stream: name, reason }))) as CommittedFile | null;
+  }
+
+  /** All of the clock's corrections, for the metadata of files to come. */
+  correct(corrections: readonly Correction[]): void {
+    this.#corrections = corrections;
+    this.#post({ kind: 'correct', corrections });
+  }
+
+  /** Checksum of a file; `path` is relative to the data folder. Rejects with `TRANSFER_READ_FAILED`. */
+  async hash(path: string): Promise<DigestResult> {
+    this.#checkOpen();
+    return (await this.#ask((id) => ({ kind: 'hash', id, path }))) as DigestResult;
+  }
+
+  /** Writes everything and ends the worker; after `timeoutMs` ends it anyway. */
+  close(timeoutMs: number): Promise<CloseResult> {
+    this.#closing ??= this.#close(timeoutMs);
+    return this.#closing;
+  }
+
+  async #close(timeoutMs: number): Promise<CloseResult> {
+    const stopped = new Promise<readonly StreamCount[]>((resolve) => {
+      this.#stopped = resolve;
+    });
+    this.#post({ kind: 'stop' });
+    const answer = await within(timeoutMs, stopped);
+    await this.#keeper.close();
+    this.#requests.rejectAll('SHUTTING_DOWN');
+    return { unwritten: answer ?? this.#count((hold) => hold.unwritten()) };
+  }
+
+  *#greet(): Iterable<Control> {
+    for (const hold of this.#streams.values()) yield hold.control();
+    yield* this.#requests.requests();
+    if (this.#closing !== null) yield { kind: 'stop' };
+  }
+
+  #heed(report: Report): void {
+    const { log } = this.#options;
+    switch (report.kind) {
+      case 'committed':
+        this.#streams.get(report.stream)?.committed(report.file.seq);
+        this.#options.onCommit(report.stream, report.file, report.upTo, report.info);
+        break;
+      case 'failed': {
+        const { stream, error, messages } = report;
+        log.warn({ stream, messages }, `a file could not be written and is tried again: ${error}`);
+        this.#options.onFailure?.(stream, error, messages);
+        break;
+      }
+      case 'recovered':
+        log.info({ stream: report.stream }, 'files can be written again');
+        this.#options.onRecovered?.(report.stream);
+        break;
+      case 'done':
+        this.#requests.done(report.id, report.answer);
+        break;
+      case 'undone':
+        this.#requests.undone(report.id, report.error);
+        break;
+      case 'stopped':
+        this.#stopped(report.unwritten);
+        break;
+      default: // 'ready' and 'poisoned' are about the thread, not about streams
+    }
+  }
+
+  #replaced(cause: unknown): void {
+    const lost = this.#count((hold) => hold.reclaim());
+    this.#options.log.error({ lost }, `the recorder's thread ended and is replaced: ${textOf(cause)}`);
+    this.#options.onReplaced?.(lost);
+  }
+
+  #count(messagesOf: (hold: StreamHold) => number): StreamCount[] {
+    return [...this.#streams]
+      .map(([stream, hold]) => ({ stream, messages: messagesOf(hold) }))
+      .filter(({ messages }) => messages > 0);
+  }
+
+  #ask(make: (id: number) => Request): Promise<Answer> {
+    return this.#requests.ask(make, (request) => this.#post(request));
+  }
+
+  #post(control: Control): void {
+    this.#keeper.post(control);
+    this.doorbell.wake();
+  }
+
+  #checkOpen(): void {
+    if (this.#closing !== null) throw new MqttStreamError('SHUTTING_DOWN');
+  }
+
+  #checkStream(name: string): void {
+    this.#checkOpen();
+    if (this.#streams.has(name)) return;
+    throw new MqttStreamError('STREAM_NOT_FOUND', [name, [...this.#streams.keys()].join(', ')]);
+  }
+}

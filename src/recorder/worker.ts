@@ -1,0 +1,29 @@
+/** The recorder's thread. Synchronous from here on: it never returns to the event loop before it ends. */
+import { performance } from 'node:perf_hooks';
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { MqttStreamError } from '../errors.js';
+import { type DiskModule, systemDisk } from './disk.js';
+import { DoorbellBed } from './doorbell.js';
+import { RecorderLoop } from './loop.js';
+import { type EncoderModule, parquetEncoder } from './parquet.js';
+import type { WorkerStart } from './protocol.js';
+import { Timeline } from './timeline.js';
+
+const port = parentPort;
+if (port === null) throw new MqttStreamError('INTERNAL', ['the recorder was started outside a worker']);
+const start = workerData as WorkerStart;
+const { disk, encoder, data } = start.modules;
+
+new RecorderLoop({
+  disk: disk === undefined ? systemDisk : ((await import(disk)) as DiskModule).createDisk(data),
+  encoder:
+    encoder === undefined ? parquetEncoder : ((await import(encoder)) as EncoderModule).createEncoder(data),
+  dataDir: start.dataDir,
+  bootId: start.bootId,
+  version: start.version,
+  timeline: new Timeline(start.clockBase, start.corrections),
+  bed: new DoorbellBed(start.doorbell),
+  now: () => performance.now(),
+  receive: () => receiveMessageOnPort(port)?.message,
+  post: (report) => port.postMessage(report),
+}).run();
