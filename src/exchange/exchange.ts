@@ -26,6 +26,9 @@ interface Lane {
 
 class KnownPublisher implements Publisher {
   readonly lanes = new Map<string, Lane>();
+  laneBytes = 0;
+  /** Of the topics of all lanes. */
+  characters = 0;
   readonly clientId: string | null;
 
   constructor(clientId: string | null) {
@@ -37,10 +40,17 @@ interface Waiting {
   readonly publisher: KnownPublisher;
   readonly publication: Publication;
   readonly room: () => void;
+  /**
+   * The streams that had no room for it, or for one before it, at any time. Nothing passes it there, so that it has
+   * its turn however busy they are; in its other streams everybody passes it.
+   */
+  readonly holds: Set<Stream>;
 }
 
-/** Lanes kept for one publisher; random topics empty its map, they do not fill the memory. */
-const MOST_LANES = 4096;
+/** Of the topics whose lanes are kept for one publisher; random topics empty its map, they do not fill the memory. */
+const MOST_CHARACTERS = 512 * 1024;
+/** What a lane counts besides its topic. */
+const LANE_CHARACTERS = 32;
 
 /**
  * Copies every message into the rings of all streams that want it. Which these are is remembered for each
@@ -50,9 +60,10 @@ export class Exchange {
   readonly #streams = new Map<string, Stream>();
   readonly #onFlushFailed: (stream: string, error: unknown) => void;
   #epoch = 0;
-  #waiting: Waiting[] = [];
-  /** True while waiting messages are admitted: then others waiting are no reason to wait. */
-  #admitting = false;
+  /** In the order in which they came. */
+  readonly #waiting = new Set<Waiting>();
+  /** The message whose turn it is: all others that wait are behind it. */
+  #next: Publication | null = null;
   /** Lane and properties of the message between `admit` and `take`. */
   #lane: Lane | null = null;
   #props: Uint8Array | null = null;
@@ -73,7 +84,8 @@ export class Exchange {
     const stream = this.get(name);
     this.#streams.delete(name);
     this.#epoch++;
-    this.admitWaiting();
+    // Later: perhaps it was a message being admitted that made somebody call this.
+    queueMicrotask(() => this.admitWaiting());
     return stream;
   }
 
@@ -95,7 +107,7 @@ export class Exchange {
   }
 
   get waitingMessages(): number {
-    return this.#waiting.length;
+    return this.#waiting.size;
   }
 
   origin(clientId: string | null): Publisher {
@@ -110,7 +122,7 @@ export class Exchange {
     const propsBytes = this.#props?.length ?? 0;
     for (const stream of lane.streams) {
       if (!stream.holdsPublishers) continue;
-      if (stream.waiting > 0 && !this.#admitting) return false;
+      if (stream.waiting > 0 && publication !== this.#next) return false;
       if (!stream.hasRoom(lane.source, propsBytes, publication.payload.length)) return false;
     }
     return true;
@@ -127,47 +139,61 @@ export class Exchange {
   }
 
   wait(publisher: Publisher, publication: Publication, room: () => void): void {
-    const waiting = { publisher: publisher as KnownPublisher, publication, room };
-    this.#waiting.push(waiting);
-    for (const stream of this.#streamsOf(waiting)) {
-      if (stream.holdsPublishers && stream.waiting++ === 0) this.#flushFull(stream);
+    const waiting = { publisher: publisher as KnownPublisher, publication, room, holds: new Set<Stream>() };
+    this.#waiting.add(waiting);
+    for (const stream of this.#obstacles(waiting, ({ waiting }) => waiting > 0)) {
+      this.#hold(waiting, stream);
+      if (stream.waiting === 1) this.#flushFull(stream);
     }
   }
 
   /** After room was made: those that wait go on, in their order; a stream that is full again stops those behind. */
   admitWaiting(): void {
-    if (this.#waiting.length === 0 || this.#admitting) return;
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const stream of this.#streams.values()) stream.waiting = 0;
-    this.#admitting = true;
+    const held = new Set<Stream>();
     const full = new Set<Stream>();
-    const left: Waiting[] = [];
-    for (const one of waiting) {
-      const streams = this.#streamsOf(one);
-      if (streams.some((stream) => full.has(stream)) || !this.admit(one.publisher, one.publication)) {
-        for (const stream of streams) if (stream.holdsPublishers) full.add(stream);
-        left.push(one);
-      } else {
-        one.room();
+    // What has to wait anew while others are admitted stands behind them, and comes last here.
+    for (const waiting of this.#waiting) {
+      const obstacles = this.#obstacles(waiting, (stream) => held.has(stream));
+      for (const stream of obstacles) {
+        this.#hold(waiting, stream);
+        full.add(stream);
       }
-    }
-    this.#admitting = false;
-    // What had to wait anew while others were admitted stands behind them.
-    this.#waiting = [...left, ...this.#waiting];
-    for (const stream of this.#streams.values()) stream.waiting = 0;
-    for (const one of this.#waiting) {
-      for (const stream of this.#streamsOf(one)) if (stream.holdsPublishers) stream.waiting++;
+      if (obstacles.length === 0) this.#admitNow(waiting);
+      else for (const stream of waiting.holds) held.add(stream);
     }
     for (const stream of full) this.#flushFull(stream);
   }
 
-  #flushFull(stream: Stream): void {
-    stream.sink.flush('full').catch((error: unknown) => this.#onFlushFailed(stream.name, error));
+  #admitNow(waiting: Waiting): void {
+    this.#waiting.delete(waiting);
+    for (const stream of waiting.holds) stream.waiting--;
+    this.#next = waiting.publication;
+    try {
+      waiting.room();
+    } finally {
+      this.#next = null;
+    }
   }
 
-  #streamsOf({ publisher, publication }: Waiting): readonly Stream[] {
-    return this.#laneOf(publisher, publication.topic).streams;
+  /** The streams that a message has to wait for: without room, or with others before it. */
+  #obstacles({ publisher, publication }: Waiting, isBehind: (stream: Stream) => boolean): Stream[] {
+    const { source, streams } = this.#laneOf(publisher, publication.topic);
+    const propsBytes = encodeProperties(publication.properties)?.length ?? 0;
+    const payloadBytes = publication.payload.length;
+    return streams.filter(
+      (stream) =>
+        stream.holdsPublishers && (isBehind(stream) || !stream.hasRoom(source, propsBytes, payloadBytes)),
+    );
+  }
+
+  #hold({ holds }: Waiting, stream: Stream): void {
+    if (holds.has(stream)) return;
+    holds.add(stream);
+    stream.waiting++;
+  }
+
+  #flushFull(stream: Stream): void {
+    stream.sink.flush('full').catch((error: unknown) => this.#onFlushFailed(stream.name, error));
   }
 
   #laneOf(publisher: KnownPublisher, topic: string): Lane {
@@ -179,7 +205,11 @@ export class Exchange {
       streams,
       epoch: this.#epoch,
     };
-    if (publisher.lanes.size >= MOST_LANES && known === undefined) publisher.lanes.clear();
+    if (known === undefined) publisher.characters += topic.length + LANE_CHARACTERS;
+    if (publisher.characters > MOST_CHARACTERS) {
+      publisher.lanes.clear();
+      publisher.characters = topic.length + LANE_CHARACTERS;
+    }
     publisher.lanes.set(topic, lane);
     return lane;
   }

@@ -18,52 +18,69 @@ export interface Gap {
   readonly reason: GapReason;
 }
 
-/** More gaps than this are joined, oldest first: the count stays exact, the time becomes coarser. */
+type Growing = { -readonly [Key in keyof Gap]: Gap[Key] };
+
+/**
+ * More gaps than this are joined, oldest first: the count stays exact, the time becomes coarser, and the reason is
+ * that of the first one.
+ */
 const MOST_GAPS = 10_000;
 
 /** What a stream is missing, in the order of the keys. */
 export class Gaps {
-  #gaps: Gap[] = [];
+  #gaps: Growing[] = [];
+  /** The latest one of each reason, which the next message may follow. */
+  readonly #latest = new Map<GapReason, Growing>();
 
   get count(): number {
     return this.#gaps.length;
   }
 
-  /** One missing message. `follows`: nothing was kept between the one before it and this. */
+  /** One missing message. `follows`: nothing was kept between the one before it, of the same reason, and this. */
   add(key: number, reason: GapReason, follows: boolean): void {
-    const last = this.#gaps.at(-1);
-    if (follows && last !== undefined && last.reason === reason && last.messages !== null && last.end < key) {
-      this.#gaps[this.#gaps.length - 1] = { ...last, end: key, messages: last.messages + 1 };
-    } else {
+    const latest = follows ? this.#latest.get(reason) : undefined;
+    if (latest === undefined || latest.messages === null) {
       this.insert({ start: key, end: key, messages: 1, reason });
+    } else {
+      latest.end = key;
+      latest.messages++;
     }
   }
 
   insert(gap: Gap): void {
-    this.#gaps.push(gap);
+    const added = { ...gap };
+    this.#gaps.push(added);
     // Drops are found later than rejections of the same time; nearly always there is nothing to move.
     for (let i = this.#gaps.length - 1; i > 0 && this.#gaps[i - 1].start > gap.start; i--) {
       this.#gaps[i] = this.#gaps[i - 1];
-      this.#gaps[i - 1] = gap;
+      this.#gaps[i - 1] = added;
     }
-    if (this.#gaps.length > MOST_GAPS) this.#gaps = joinOldest(this.#gaps);
+    this.#latest.set(gap.reason, added);
+    if (this.#gaps.length <= MOST_GAPS) return;
+    this.#gaps = joinOldest(this.#gaps);
+    this.#latest.clear();
   }
 
   /** The gaps that touch any of the ranges. */
   within(ranges: readonly KeyRange[]): Gap[] {
-    return this.#gaps.filter((gap) => ranges.some(({ start, end }) => gap.start <= end && gap.end >= start));
+    return this.#gaps
+      .filter((gap) => ranges.some(({ start, end }) => gap.start <= end && gap.end >= start))
+      .map((gap) => ({ ...gap }));
   }
 }
 
-/** Pairs of the older half become one. */
-function joinOldest(gaps: readonly Gap[]): Gap[] {
-  const half = Math.floor(gaps.length / 2);
-  const joined: Gap[] = [];
+/** Pairs of the older half become one, except where it is not known how many are missing. */
+function joinOldest(gaps: readonly Growing[]): Growing[] {
+  const half = Math.floor(gaps.length / 4) * 2;
+  const joined: Growing[] = [];
   for (let i = 0; i < half; i += 2) {
     const [first, second] = [gaps[i], gaps[i + 1]];
-    const messages =
-      first.messages === null || second.messages === null ? null : first.messages + second.messages;
-    joined.push({ start: first.start, end: Math.max(first.end, second.end), messages, reason: first.reason });
+    if (first.messages === null || second.messages === null) {
+      joined.push(first, second);
+    } else {
+      const messages = first.messages + second.messages;
+      joined.push({ ...first, end: Math.max(first.end, second.end), messages });
+    }
   }
-  return [...joined, ...gaps.slice(half + (half % 2))];
+  return [...joined, ...gaps.slice(half)];
 }

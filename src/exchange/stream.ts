@@ -3,7 +3,7 @@ import { allocateRing } from '../ring/layout.js';
 import type { Source } from '../ring/source.js';
 import { RingWriter } from '../ring/writer.js';
 import { topicMatcher } from '../topics.js';
-import { type Gap, Gaps } from './gaps.js';
+import { type Gap, type GapReason, Gaps } from './gaps.js';
 
 export type WhenFull = 'flush' | 'drop-oldest' | 'reject' | 'return';
 
@@ -39,6 +39,14 @@ export class StreamStats {
   bytesWritten = 0;
 }
 
+/** Messages that follow each other in the ring: their sequences and keys, the last one included. */
+interface Run {
+  from: number;
+  to: number;
+  start: number;
+  end: number;
+}
+
 const NO_SINK: Sink = { captured: () => {}, flush: () => Promise.resolve() };
 
 /** One stream on the broker's thread: which topics it wants, its ring, what it does when that is full. */
@@ -55,9 +63,11 @@ export class Stream {
   waiting = 0;
   /** Where the ring was at the last refusal: refusals with nothing captured between them are one gap. */
   #refusedAt = -1;
-  #lastGivenUpTaken = false;
-  /** Overwritten, but the recorder has them. */
-  #beingWritten: { start: number; end: number; messages: number }[] = [];
+  /** The message given up last, and whether the recorder had taken it over. */
+  #givenUp = -1;
+  #givenUpTaken = false;
+  /** Overwritten, but the recorder has them. Ascending. */
+  #beingWritten: Run[] = [];
 
   constructor(options: StreamOptions) {
     this.name = options.name;
@@ -95,12 +105,12 @@ export class Stream {
   ): boolean {
     const { ring, stats } = this;
     const propsBytes = props === null ? 0 : props.length;
+    if (!ring.holds(source, propsBytes, payload.length)) {
+      stats.tooLarge++;
+      this.#refused(key, 'too-large');
+      return true;
+    }
     if (!ring.fits(source, propsBytes, payload.length)) {
-      if (!ring.holds(source, propsBytes, payload.length)) {
-        stats.tooLarge++;
-        this.#refused(key, 'too-large');
-        return true;
-      }
       if (this.options.ring.whenFull !== 'drop-oldest') {
         stats.refused++;
         this.#refused(key, 'rejected');
@@ -118,14 +128,19 @@ export class Stream {
   /** Messages up to sequence `upTo` are in files, the last of them with key `lastKey`. */
   committed(upTo: number, lastKey: number): void {
     this.ring.commit(upTo);
-    this.#beingWritten = this.#beingWritten.filter(({ end }) => end > lastKey);
+    this.#beingWritten = this.#beingWritten.filter(({ to }) => to >= upTo);
+    const [first] = this.#beingWritten;
+    if (first === undefined || first.from >= upTo) return;
+    first.from = upTo;
+    first.start = lastKey + 1;
   }
 
   /** The recorder has lost what it had taken over. What the ring still holds it will take again. */
   recorderLost(): void {
-    for (const { start, end, messages } of this.#beingWritten) {
-      this.stats.dropped += messages;
-      this.#gaps.insert({ start, end, messages, reason: 'lost' });
+    for (const run of this.#beingWritten) {
+      const gap = gapOf(run, 'lost');
+      this.stats.dropped += gap.messages;
+      this.#gaps.insert(gap);
     }
     this.#beingWritten = [];
   }
@@ -134,10 +149,14 @@ export class Stream {
     this.#gaps.insert(gap);
   }
 
+  get gapCount(): number {
+    return this.#gaps.count;
+  }
+
   gapsWithin(ranges: readonly KeyRange[]): Gap[] {
     const open = this.#beingWritten
       .filter((gap) => ranges.some(({ start, end }) => gap.start <= end && gap.end >= start))
-      .map((gap): Gap => ({ ...gap, reason: 'being-written' }));
+      .map((run) => gapOf(run, 'being-written'));
     return [...this.#gaps.within(ranges), ...open].sort((a, b) => a.start - b.start);
   }
 
@@ -147,18 +166,24 @@ export class Stream {
   }
 
   readonly #giveUp = (key: number, taken: boolean): void => {
+    // The ring has moved on behind it.
+    const sequence = this.ring.reusable - 1;
+    const follows = sequence === this.#givenUp + 1 && taken === this.#givenUpTaken;
+    this.#givenUp = sequence;
+    this.#givenUpTaken = taken;
+    const run = this.#beingWritten.at(-1);
     if (!taken) {
       this.stats.dropped++;
-      this.#gaps.add(key, 'dropped', !this.#lastGivenUpTaken);
+      this.#gaps.add(key, 'dropped', follows);
+    } else if (follows && run !== undefined) {
+      run.to = sequence;
+      run.end = key;
     } else {
-      const last = this.#beingWritten.at(-1);
-      if (last !== undefined && this.#lastGivenUpTaken) {
-        last.end = key;
-        last.messages++;
-      } else {
-        this.#beingWritten.push({ start: key, end: key, messages: 1 });
-      }
+      this.#beingWritten.push({ from: sequence, to: sequence, start: key, end: key });
     }
-    this.#lastGivenUpTaken = taken;
   };
+}
+
+function gapOf({ from, to, start, end }: Run, reason: GapReason): Gap & { messages: number } {
+  return { start, end, messages: to + 1 - from, reason };
 }

@@ -1,10 +1,12 @@
+import { setMaxListeners } from 'node:events';
 import type { Catalog } from '../catalog/catalog.js';
 import type { FileEntry, KeyRange } from '../catalog/entry.js';
 import { asKnown, type ErrorCode, MqttStreamError } from '../errors.js';
 import type { RingWriter } from '../ring/writer.js';
 import type { FileReader } from './file-reader.js';
+import { gapsOfAnswer, type QueriedGap } from './gaps.js';
 import type { Outlet } from './outlet.js';
-import { type Pace, type Replayed, type ReplayOrder, replay } from './replay.js';
+import { type Pace, type Replayed, type ReplayOrder, replay, unlessAborted } from './replay.js';
 import {
   type FilesRequest,
   parseRequest,
@@ -21,7 +23,7 @@ import type { Transfers } from './transfers.js';
 export interface QueriedStream {
   readonly name: string;
   readonly ring: RingWriter;
-  gapsWithin(ranges: readonly KeyRange[]): object[];
+  gapsWithin(ranges: readonly KeyRange[]): QueriedGap[];
 }
 
 export interface RequestParts {
@@ -64,6 +66,8 @@ export interface Result {
   readonly error?: { code: ErrorCode; message: string };
 }
 
+/** Characters, of at most three bytes; MQTT's bound for a topic is 65,535 bytes. */
+const MOST_TAIL = 21_000;
 const OPS: readonly string[] = ['search', 'replay', 'flush', 'files'] satisfies RequestOp[];
 
 /** Answers what clients ask on `$STREAM/...`: always with a result, never by closing a connection. */
@@ -75,6 +79,8 @@ export class Requests {
 
   constructor(parts: RequestParts) {
     this.#parts = parts;
+    // One a request, and one more for each that waits for its subscribers.
+    setMaxListeners(0, this.#stopping.signal);
   }
 
   get running(): number {
@@ -96,9 +102,9 @@ export class Requests {
     return result;
   }
 
-  /** Ends replays early and waits for all answers. */
+  /** Ends all requests with SHUTTING_DOWN and waits for their answers. */
   async close(): Promise<void> {
-    this.#stopping.abort();
+    this.#stopping.abort(new MqttStreamError('SHUTTING_DOWN'));
     if (this.#running.size > 0) {
       await new Promise<void>((resolve) => {
         this.#idle = resolve;
@@ -108,14 +114,14 @@ export class Requests {
 
   async #admitted(asked: Asked, id: string | null): Promise<Result> {
     const { clock, limit } = this.#parts;
-    if (this.#stopping.signal.aborted) throw new MqttStreamError('SHUTTING_DOWN');
+    this.#stopping.signal.throwIfAborted();
     if (!OPS.includes(asked.verb)) throw new MqttStreamError('REQUEST_UNKNOWN', [`$STREAM/${asked.verb}`]);
     const request: Request = parseRequest(asked.verb as RequestOp, asked.payload, clock.wallNow());
     if (this.#running.size >= limit) throw new MqttStreamError('REQUEST_LIMIT', [limit]);
     if (this.#running.has(request.id)) throw new MqttStreamError('REQUEST_ID_BUSY', [id]);
     this.#running.add(request.id);
     try {
-      return await this.#perform(request);
+      return await unlessAborted(this.#perform(request), this.#stopping.signal);
     } finally {
       this.#running.delete(request.id);
       if (this.#running.size === 0) this.#idle?.();
@@ -133,13 +139,14 @@ export class Requests {
       case 'files': {
         const ranges = this.#keys(request);
         const files = this.#parts.catalog.files(stream.name, ranges);
-        const described = await Promise.all(files.map((file) => this.#described(file, null)));
-        return { ...answer, files: described, gaps: stream.gapsWithin(ranges) };
+        const gaps = stream.gapsWithin(ranges);
+        return { ...answer, files: await this.#whilePinned(files, null), gaps };
       }
       case 'replay': {
         const ranges = this.#keys(request);
-        const messages = await this.#replay(stream, { ...request, ranges });
-        return { ...answer, messages, files: [], gaps: stream.gapsWithin(ranges) };
+        const seen: QueriedGap[] = [];
+        const messages = await this.#replay(stream, { ...request, ranges }, seen);
+        return { ...answer, messages, files: [], gaps: gapsOfAnswer(seen, stream.gapsWithin(ranges)) };
       }
       case 'search':
         return { ...answer, ...(await this.#search(stream, request)) };
@@ -150,25 +157,49 @@ export class Requests {
   async #search(stream: QueriedStream, request: SearchRequest): Promise<Partial<Result>> {
     const { catalog, transfers } = this.#parts;
     const ranges = this.#keys(request);
-    const files = catalog.files(stream.name, ranges);
-    const unpin = transfers.pin(files);
+    const seen = stream.gapsWithin(ranges);
     const uncommitted = overlap(ranges, uncommittedKeys(stream.ring));
-    const gaps = stream.gapsWithin(ranges);
+    const files = catalog.files(stream.name, ranges);
+    const described = await this.#whilePinned(files, request.id, () =>
+      transfers.order(request.id, stream.name, files),
+    );
+    const messages = await this.#replay(stream, { ...request, ranges: uncommitted, rate: 0 }, seen);
+    return { messages, files: described, gaps: gapsOfAnswer(seen, stream.gapsWithin(ranges)) };
+  }
+
+  async #replay(
+    stream: QueriedStream,
+    order: ReplayOrder,
+    seen: QueriedGap[],
+  ): Promise<Replayed & { topic: string }> {
+    const { catalog, outlet, pace, pathOf, reader } = this.#parts;
+    const onPassed = (keys: KeyRange) => seen.push(...stream.gapsWithin([keys]));
+    const parts: SequenceParts = {
+      stream: stream.name,
+      ring: stream.ring,
+      catalog,
+      reader,
+      pathOf,
+      onPassed,
+    };
+    const result = await replay(parts, order, outlet, pace, this.#stopping.signal);
+    return { ...result, topic: `MQfile/${order.id}` };
+  }
+
+  /** Call it in the turn in which the catalogue named the files. `then`: what else needs them to stay. */
+  async #whilePinned(
+    files: readonly FileEntry[],
+    requestId: string | null,
+    then: () => void = () => {},
+  ): Promise<object[]> {
+    const unpin = this.#parts.transfers.pin(files);
     try {
-      const described = await Promise.all(files.map((file) => this.#described(file, request.id)));
-      transfers.order(request.id, stream.name, files);
-      const messages = await this.#replay(stream, { ...request, ranges: uncommitted, rate: 0 });
-      return { messages, files: described, gaps };
+      const described = await Promise.all(files.map((file) => this.#described(file, requestId)));
+      then();
+      return described;
     } finally {
       unpin();
     }
-  }
-
-  async #replay(stream: QueriedStream, order: ReplayOrder): Promise<Replayed & { topic: string }> {
-    const { catalog, outlet, pace, pathOf, reader } = this.#parts;
-    const parts: SequenceParts = { stream: stream.name, ring: stream.ring, catalog, reader, pathOf };
-    const result = await replay(parts, order, outlet, pace, this.#stopping.signal);
-    return { ...result, topic: `MQfile/${order.id}` };
   }
 
   async #described(file: FileEntry, requestId: string | null): Promise<object> {
@@ -213,7 +244,7 @@ function joined(ranges: readonly KeyRange[]): KeyRange[] {
   return result;
 }
 
-/** A client id as the end of a topic name: no wildcard. */
+/** A client id as the end of a topic name: no wildcard, and not too long for one. */
 function topicTail(clientId: string): string {
-  return clientId.replace(/[+#\0]/g, '_') || '_';
+  return clientId.slice(0, MOST_TAIL).replace(/[+#\0]/g, '_') || '_';
 }

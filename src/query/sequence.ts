@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Catalog } from '../catalog/catalog.js';
 import type { FileEntry, KeyRange } from '../catalog/entry.js';
 import { MqttStreamError, textOf } from '../errors.js';
@@ -18,6 +19,8 @@ export interface SequenceParts {
   readonly reader: FileReader;
   /** Absolute path of a file of the catalogue. */
   readonly pathOf: (file: FileEntry) => string;
+  /** Told which keys are passed over now because they are in no file and no longer in the ring. */
+  readonly onPassed?: (keys: KeyRange) => void;
 }
 
 /**
@@ -30,24 +33,28 @@ export async function* sequence(
   range: KeyRange,
   topic: string | null,
 ): AsyncGenerator<Message[], void> {
-  const { catalog, ring, stream } = parts;
+  const { catalog, onPassed, ring, stream } = parts;
   let next = range.start;
   while (next <= range.end) {
     const { keys, mask } = ring.memory;
     const ringStart = ring.oldest < ring.written ? keys[ring.oldest & mask] : Number.POSITIVE_INFINITY;
-    const [file] = catalog.files(stream, [{ start: next, end: range.end }]);
-    if (file !== undefined && next < ringStart && file.firstKey < ringStart) {
-      const end = Math.min(file.lastKey, range.end);
-      yield* fileMessages(parts, file, { start: next, end }, topic);
-      next = file.lastKey + 1;
-      continue;
+    if (next < ringStart) {
+      const file = catalog.first(stream, { start: next, end: range.end });
+      if (file !== undefined && file.firstKey < ringStart) {
+        const end = Math.min(file.lastKey, range.end);
+        yield* fileMessages(parts, file, { start: next, end }, topic);
+        next = file.lastKey + 1;
+        continue;
+      }
+      onPassed?.({ start: next, end: Math.min(ringStart - 1, range.end) });
+      if (ringStart > range.end) return;
+      next = ringStart;
     }
-    if (next < ringStart && ringStart === Number.POSITIVE_INFINITY) return;
-    const batch = ringMessages(ring, Math.max(next, ringStart), range.end, topic);
+    const batch = ringMessages(ring, next, range.end, topic);
     if (batch.messages.length > 0) yield batch.messages;
     if (batch.next === null) return;
     next = batch.next;
-    if (batch.messages.length === 0) await new Promise<void>((resolve) => setImmediate(resolve));
+    if (batch.messages.length === 0) await nextTurn();
   }
 }
 
@@ -62,6 +69,11 @@ async function* fileMessages(
     yield* reader.rows({ path: pathOf(file), start, end, topic });
   } catch (error) {
     if (!(error instanceof MqttStreamError) || error.code !== 'FILE_CORRUPT') throw error;
+    // Only contents are a reason to set a file aside: what the system refused now it may give later.
+    const refusal = (error.cause as NodeJS.ErrnoException | undefined)?.code;
+    if (refusal !== undefined && refusal !== 'ENOENT') {
+      throw new MqttStreamError('TRANSFER_READ_FAILED', [file.path, refusal], { cause: error });
+    }
     await catalog.drop(file, textOf(error));
   } finally {
     unpin();

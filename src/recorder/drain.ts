@@ -107,8 +107,9 @@ export class Drain {
     let next = from;
     while (next < to) {
       if (!readParts(memory, next, parts)) return -1;
-      const most = ROW_BYTES + parts.topicBytes + parts.clientBytes + parts.propsBytes + parts.payloadBytes;
-      if (batch.rows > 0 && batch.rawBytes + most > mostBytes) {
+      // New names come on top: those of one row may exceed the limit.
+      const more = ROW_BYTES + parts.propsBytes + parts.payloadBytes;
+      if (batch.rows > 0 && batch.rawBytes + more > mostBytes) {
         this.#limited = true;
         break;
       }

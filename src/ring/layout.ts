@@ -3,7 +3,8 @@
  *
  *   control   Int32[16]           cursors, see below
  *   keys      Float64[slots]      key of the message, microseconds, strictly rising with the sequence
- *   offsets   Float64[slots]      where its record starts: a byte count that only grows; position = offset % size
+ *   offsets   Float64[slots]      bytes taken up before it: what a row of messages takes up is a difference
+ *   positions Uint32[slots]       where its record starts in `bytes`
  *   names     Uint32[slots]       length of topic (low 16 bits) and client id (high 16 bits) in bytes
  *   hashes    Uint32[slots]       hash of topic and client id, so that the recorder interns without hashing
  *   props     Uint32[slots]       length of the properties JSON in bytes
@@ -33,7 +34,7 @@ export const TAIL = 1;
 export const NEARLY_FULL = 3 / 4;
 
 const CONTROL_BYTES = 64;
-const BYTES_PER_SLOT = 8 + 8 + 5 * 4;
+const BYTES_PER_SLOT = 8 + 8 + 6 * 4;
 
 export const META_QOS = 0b11;
 export const META_RETAIN = 1 << 2;
@@ -51,6 +52,7 @@ export interface RingMemory {
   readonly control: Int32Array;
   readonly keys: Float64Array;
   readonly offsets: Float64Array;
+  readonly positions: Uint32Array;
   readonly names: Uint32Array;
   readonly hashes: Uint32Array;
   readonly props: Uint32Array;
@@ -97,6 +99,7 @@ export function attachRing({ shared, messages, size }: RingHandle): RingMemory {
     control: new Int32Array(shared, 0, CONTROL_BYTES / 4),
     keys: f64(),
     offsets: f64(),
+    positions: u32(),
     names: u32(),
     hashes: u32(),
     props: u32(),

@@ -46,7 +46,7 @@ export function readParts(memory: RingMemory, sequence: number, into: RecordPart
   into.qos = meta & META_QOS;
   into.retain = (meta & META_RETAIN) !== 0;
   into.noClient = (meta & META_NO_CLIENT) !== 0;
-  into.topicAt = memory.offsets[slot] % memory.size;
+  into.topicAt = memory.positions[slot];
   into.topicBytes = names & 0xffff;
   into.clientBytes = names >>> 16;
   into.propsAt = into.topicAt + align8(into.topicBytes + into.clientBytes);

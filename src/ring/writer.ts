@@ -27,10 +27,10 @@ export class RingWriter {
   #oldest = 0;
   /** What is known of TAIL; it may have moved on. */
   #tail = 0;
-  /** Byte offset (growing without end) where the next record may start. */
+  /** Bytes of all records so far, and what was left free between them. */
   #offset = 0;
-  /** `#offset % size`, kept because that costs 25 ns for a number beyond 2^31. */
-  #position = 0;
+  /** The position behind the newest record. */
+  #head = 0;
   readonly #source: WordView = { buffer: null, words: null };
 
   constructor(memory: RingMemory) {
@@ -76,11 +76,7 @@ export class RingWriter {
 
   /** Whether there is room without giving up a message that is in no file yet. */
   fits(source: Source, propsBytes: number, payloadBytes: number): boolean {
-    const pending = this.#written - this.#reusable;
-    if (pending === 0) return true;
-    if (pending >= this.memory.messages) return false;
-    const { offsets, mask, size } = this.memory;
-    return this.#end(recordBytes(source, propsBytes, payloadBytes)) - offsets[this.#reusable & mask] <= size;
+    return this.#place(recordBytes(source, propsBytes, payloadBytes)) !== NOWHERE;
   }
 
   /**
@@ -96,24 +92,22 @@ export class RingWriter {
     payload: Uint8Array,
   ): void {
     const memory = this.memory;
-    const { mask, size } = memory;
+    const { mask } = memory;
     const propsBytes = props === null ? 0 : props.length;
     const payloadBytes = payload.length;
     const headBytes = source.head.length * 4;
 
-    let offset = this.#offset;
-    let position = this.#position;
-    if (position + headBytes + propsBytes + payloadBytes + 7 > size) {
-      offset += size - position;
-      position = 0;
-    }
+    const position = this.#place(recordBytes(source, propsBytes, payloadBytes));
     const pad = (payload.byteOffset - (position + headBytes + propsBytes)) & 7;
-    const end = offset + align8(headBytes + propsBytes + pad + payloadBytes);
-    this.#evict(end);
+    const bytes = align8(headBytes + propsBytes + pad + payloadBytes);
+    this.#evict(position, position + bytes);
+    // What is left free at the end counts as taken up by the message that did not fit there.
+    if (position < this.#head && this.#reusable < this.#written) this.#offset += memory.size - this.#head;
 
     const slot = this.#written & mask;
     memory.keys[slot] = key;
-    memory.offsets[slot] = offset;
+    memory.offsets[slot] = this.#offset;
+    memory.positions[slot] = position;
     memory.names[slot] = source.topicBytes | (source.clientBytes << 16);
     memory.hashes[slot] = source.hash;
     memory.props[slot] = propsBytes;
@@ -131,9 +125,8 @@ export class RingWriter {
     if (props !== null) memory.bytes.set(props, position + headBytes);
     copyWords(this.#source, payload, memory, position + headBytes + propsBytes + pad);
 
-    this.#offset = end;
-    position += end - offset;
-    this.#position = position === size ? 0 : position;
+    this.#offset += bytes;
+    this.#head = position + bytes;
     this.#written++;
     Atomics.store(memory.control, WRITTEN, this.#written | 0);
   }
@@ -165,23 +158,36 @@ export class RingWriter {
     }
   }
 
-  /** The byte offset where a record of at most `need` bytes would end. */
-  #end(need: number): number {
-    const { size } = this.memory;
-    const position = this.#position;
-    return (position + need > size ? this.#offset + size - position : this.#offset) + align8(need);
+  /** Where a record of at most `need` bytes goes: behind the newest one or to the beginning. */
+  #place(need: number): number {
+    const { messages, positions, size, mask } = this.memory;
+    const head = this.#head;
+    const pending = this.#written - this.#reusable;
+    // A ring that is often empty touches a part of its memory only.
+    if (pending === 0) return head >= size / 4 || head + need > size ? 0 : head;
+    if (pending >= messages) return NOWHERE;
+    const tail = positions[this.#reusable & mask];
+    // The records that may not be overwritten lie before the head, or end at the end and go on from the beginning.
+    if (head <= tail) return head + need <= tail ? head : NOWHERE;
+    if (head + need <= size) return head;
+    return need <= tail ? 0 : NOWHERE;
   }
 
-  /** Forgets the records that the bytes up to `end` will overwrite; `fits` has made sure that all are reusable. */
-  #evict(end: number): void {
-    const { messages, size, offsets, mask } = this.memory;
+  /** Forgets the records that `from..to` overwrites, and those older; `#place` has made sure that all are reusable. */
+  #evict(from: number, to: number): void {
+    const { messages, positions, mask } = this.memory;
     const written = this.#written;
+    const head = this.#head;
     let oldest = this.#oldest;
-    while (oldest < written && (written - oldest >= messages || end - offsets[oldest & mask] > size))
-      oldest++;
+    // What lies behind the head is of the round before, and older than what lies at the beginning.
+    if (from !== head) while (oldest < written && positions[oldest & mask] >= head) oldest++;
+    while (oldest < written && positions[oldest & mask] >= from && positions[oldest & mask] < to) oldest++;
+    while (written - oldest >= messages) oldest++;
     this.#oldest = oldest;
   }
 }
+
+const NOWHERE = -1;
 
 /** The most bytes a record can take, whatever its padding. */
 function recordBytes(source: Source, propsBytes: number, payloadBytes: number): number {

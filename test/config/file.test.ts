@@ -145,7 +145,7 @@ streams:
     exclude:
 `;
   assert.deepEqual((await problemsOf(() => load(text))).sort(), [
-    'config.yaml:10: streams[0].ring.whenFull: expected one of flush, drop-oldest, reject, return (3, 1, 2, 0), got "never"',
+    'config.yaml:10: streams[0].ring.whenFull: expected one of flush, drop-oldest, reject, return (3, 1, 0, 2), got "never"',
     'config.yaml:11: streams[0].ring.messages: is set twice, first in line 9; keep one of them',
     'config.yaml:12: streams[1].name: "vehicle" is the name of streams[0] already; choose another',
     'config.yaml:12: streams[1].topics: is missing; expected a list',

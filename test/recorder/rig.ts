@@ -1,0 +1,131 @@
+/** The recorder's loop on the test's own thread: its time, disk, encoder and sleep are the test's. */
+import type { Table } from 'apache-arrow';
+import type { Disk } from '../../src/recorder/disk.js';
+import { RecorderLoop } from '../../src/recorder/loop.js';
+import type { Encoder } from '../../src/recorder/parquet.js';
+import type { Control, RecordedStream, Report } from '../../src/recorder/protocol.js';
+import { Timeline } from '../../src/recorder/timeline.js';
+import { allocateRing } from '../../src/ring/layout.js';
+import { encodeSource } from '../../src/ring/source.js';
+import { RingWriter } from '../../src/ring/writer.js';
+import { MemoryDisk } from './memory-disk.js';
+
+export const SOURCE = encodeSource('vehicle/speed', 'car');
+
+export type CommittedReport = Extract<Report, { kind: 'committed' }>;
+
+export interface Wait {
+  readonly kind: 'nap' | 'sleep';
+  readonly ms: number;
+}
+
+/** A file as `listEncoder` makes it: keys and payloads as text. */
+export interface ListedRow {
+  readonly key: number;
+  readonly payload: string;
+}
+
+/** Stands in for Parquet where only rows count. */
+export const listEncoder: Encoder = {
+  encode(table: Table): Uint8Array {
+    const rows: ListedRow[] = [];
+    const keys = table.getChild('ts')!.data[0]!.values as BigInt64Array;
+    const payloads = table.getChild('payload')!;
+    for (let i = 0; i < table.numRows; i++) {
+      rows.push({ key: Number(keys[i]), payload: Buffer.from(payloads.get(i) as Uint8Array).toString() });
+    }
+    return Buffer.from(JSON.stringify(rows));
+  },
+};
+
+export function stream(name: string, flush: Partial<RecordedStream['flush']> = {}): RecordedStream {
+  const never = { every: 0, bytes: 0, messages: 0, idle: 0 };
+  return { name, flush: { ...never, ...flush }, parquet: { compression: 'none' } };
+}
+
+export class Rig {
+  time = 0;
+  readonly reports: Report[] = [];
+  readonly waits: Wait[] = [];
+  readonly loop: RecorderLoop;
+  readonly disk: Disk;
+  readonly #controls: Control[] = [];
+  #key = 1_732_330_000_000_000;
+
+  constructor({ disk = new MemoryDisk() as Disk, encoder = listEncoder } = {}) {
+    this.disk = disk;
+    this.loop = new RecorderLoop({
+      disk,
+      encoder,
+      dataDir: '/data',
+      bootId: 'boot',
+      version: '1',
+      timeline: new Timeline(0, []),
+      bed: {
+        mark: () => 0,
+        nap: (_mark, ms) => this.waits.push({ kind: 'nap', ms }),
+        sleep: (_mark, ms, pending) => {
+          if (!pending()) this.waits.push({ kind: 'sleep', ms });
+        },
+      },
+      now: () => this.time,
+      receive: () => this.#controls.shift(),
+      post: (report) => this.reports.push(report),
+    });
+  }
+
+  /** Records a new ring. */
+  add(added: RecordedStream, messages = 1024, bytes = 1024 * 1024): RingWriter {
+    const memory = allocateRing(messages, bytes);
+    this.#controls.push({
+      kind: 'add',
+      stream: added,
+      ring: { shared: memory.shared, messages, size: memory.size },
+      from: 0,
+      seq: 1,
+      held: new SharedArrayBuffer(4),
+    });
+    return new RingWriter(memory);
+  }
+
+  post(...controls: Control[]): void {
+    this.#controls.push(...controls);
+  }
+
+  /** Appends `count` messages and returns their keys. */
+  append(writer: RingWriter, count: number, payload = 'x'): number[] {
+    const keys = Array.from({ length: count }, () => ++this.#key);
+    for (const key of keys) writer.append(key, SOURCE, 0, false, null, Buffer.from(payload));
+    return keys;
+  }
+
+  /** Works until there is nothing to do now. */
+  settle(): this {
+    const before = this.waits.length;
+    while (this.waits.length === before) this.loop.turn();
+    return this;
+  }
+
+  /** Lets time pass, then works. */
+  pass(ms: number): this {
+    this.time += ms;
+    return this.settle();
+  }
+
+  committed(name?: string): CommittedReport[] {
+    return this.reports.filter(
+      (report): report is CommittedReport =>
+        report.kind === 'committed' && (name === undefined || report.stream === name),
+    );
+  }
+
+  /** The reasons and row counts of all files. */
+  files(): [string, number][] {
+    return this.committed().map(({ info, file }) => [info.reason, file.rows]);
+  }
+
+  kinds(): string[] {
+    return this.reports.map(({ kind }) => kind);
+  }
+}
+
