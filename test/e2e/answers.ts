@@ -33,7 +33,12 @@ export interface Answer {
 }
 
 /** A client that asks on `$STREAM/...` and collects everything that comes back by MQTT. */
-export async function ask(url: string, verb: string, request: { id: string; stream: string }, dir: string): Promise<Answer> {
+export async function ask(
+  url: string,
+  verb: string,
+  request: { id: string; stream: string },
+  dir: string,
+): Promise<Answer> {
   const log = createLog({ level: 'error', format: 'text' }, (line) => process.stderr.write(line));
   let arrived = () => {};
   const receiver = await Receiver.start({

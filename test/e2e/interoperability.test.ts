@@ -30,6 +30,7 @@ for (const version of ['mqttv31', 'mqttv311', 'mqttv5']) {
         '%q %t %p',
       ]);
       t.after(() => subscriber.kill());
+      const subscriberEnded = once(subscriber, 'close');
       const got: string[] = [];
       const lines = createInterface({ input: subscriber.stdout });
       lines.on('line', (line) => got.push(line));
@@ -39,8 +40,7 @@ for (const version of ['mqttv31', 'mqttv311', 'mqttv5']) {
       const payloads = Array.from({ length: 100 }, (_, i) => `payload ${i}`);
       const publisher = spawn('mosquitto_pub', [...common, '-t', 'vehicle/speed', '-l']);
       publisher.stdin.end(`${payloads.join('\n')}\n`);
-      await once(publisher, 'exit');
-      await once(subscriber, 'close');
+      await Promise.all([once(publisher, 'exit'), subscriberEnded]);
       assert.deepEqual(
         got.slice(1),
         payloads.map((payload) => `${qos} vehicle/speed ${payload}`),

@@ -49,24 +49,14 @@ test('12,974 CAN frames of four clients at QoS 1 through a ring of 4,096', {
       publishAll(await mqtt.connectAsync(broker.tcp, { clientId: `ecu-${i}` }), own),
     ),
   );
-  const answer = await ask(
-    broker.tcp,
-    'search',
-    { id: 'all', stream: 'vehicle' },
-    join(broker.folder, 'in'),
-  );
+  const answer = await ask(broker.tcp, 'search', { id: 'all', stream: 'vehicle' }, join(broker.folder, 'in'));
   assert.equal(answer.result.ok, true);
   assert.deepEqual(answer.result.gaps, []);
   assert.equal(answer.result.messages.count, answer.messages.length);
   assert.ok(answer.rows.length > 0, 'some came by file');
   assertSame([...answer.rows, ...answer.messages], published);
 
-  const replayed = await ask(
-    broker.tcp,
-    'replay',
-    { id: 'again', stream: 'vehicle' },
-    broker.folder,
-  );
+  const replayed = await ask(broker.tcp, 'replay', { id: 'again', stream: 'vehicle' }, broker.folder);
   assertSame(replayed.messages, published);
   assert.deepEqual(
     replayed.messages.map(({ key }) => key),
