@@ -174,4 +174,3 @@ test('the rows that wait for a retry are bounded; then the ring is', () => {
   assert.equal(first!.file.rows, 63, '63 messages of 1 MiB and their fixed columns fit into 64 MiB');
   assert.ok(first!.info.rawBytes <= 64 * 1024 * 1024);
 });
-

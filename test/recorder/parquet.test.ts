@@ -135,7 +135,8 @@ describe('the file', () => {
     const schema = await duckdb.runAndReadAll(
       `SELECT name, type, repetition_type, logical_type FROM parquet_schema('${path}') OFFSET 1`,
     );
-    const timestamp = 'TimestampType(isAdjustedToUTC=1, unit=TimeUnit(MILLIS=<null>, MICROS=MicroSeconds(), NANOS=<null>))';
+    const timestamp =
+      'TimestampType(isAdjustedToUTC=1, unit=TimeUnit(MILLIS=<null>, MICROS=MicroSeconds(), NANOS=<null>))';
     assert.deepEqual(schema.getRows(), [
       ['ts', 'INT64', 'REQUIRED', timestamp],
       ['topic', 'BYTE_ARRAY', 'REQUIRED', 'StringType()'],

@@ -128,4 +128,3 @@ export class Rig {
     return this.reports.map(({ kind }) => kind);
   }
 }
-
