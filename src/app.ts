@@ -17,12 +17,15 @@ import {
   type StreamInput,
 } from './config/schema.js';
 import { holdDataDir } from './data-dir.js';
+import { MqttStreamError } from './errors.js';
 import type { TakeBatch } from './exchange/handover.js';
+import { HttpInterface } from './http/server.js';
 import { createLog, type Logger } from './log.js';
 import { FileReader } from './query/file-reader.js';
 import type { Outgoing } from './query/outlet.js';
 import { type Asked, Requests, type Result } from './query/requests.js';
 import { Transfers } from './query/transfers.js';
+import { within } from './recorder/keeper.js';
 import type { RecorderModules, StreamCount } from './recorder/protocol.js';
 import { Streams } from './streams.js';
 import { isOwnTopic, TRANSFER_USER, topicFault } from './topics.js';
@@ -65,7 +68,9 @@ export class App {
   readonly #clockStore: ClockStore;
   readonly #releaseDataDir: () => Promise<void>;
   readonly #clockTimer: NodeJS.Timeout;
+  #http: HttpInterface | null = null;
   #transferClient: TransferClient | null = null;
+  #opened = false;
   #closing: Promise<readonly StreamCount[]> | null = null;
 
   private constructor(
@@ -166,9 +171,16 @@ export class App {
     return this.streams.remove(name);
   }
 
-  /** Publishes from inside, as a client would; resolves when the message is captured and routed. */
-  publish(message: Message): Promise<void> {
-    const { payload } = message;
+  /**
+   * Publishes from inside, as a client would; resolves when the message is captured and routed. Rejects with
+   * REQUEST_INVALID (no topic name), TOPIC_RESERVED or SHUTTING_DOWN.
+   */
+  async publish(message: Message): Promise<void> {
+    const { payload, topic } = message;
+    if (this.closing) throw new MqttStreamError('SHUTTING_DOWN');
+    const fault = topicFault(topic);
+    if (fault !== null) throw new MqttStreamError('REQUEST_INVALID', [fault]);
+    if (isOwnTopic(topic)) throw new MqttStreamError('TOPIC_RESERVED', [topic]);
     const packet = { ...message, payload: typeof payload === 'string' ? Buffer.from(payload) : payload };
     return new Promise((resolve, reject) => {
       this.broker.publish(packet, (error?: Error | null) => (error ? reject(error) : resolve()));
@@ -188,6 +200,11 @@ export class App {
 
   get closing(): boolean {
     return this.#closing !== null;
+  }
+
+  /** Where health and metrics are; null without them. */
+  get http(): { readonly port: number; readonly url: string } | null {
+    return this.#http;
   }
 
   /**
@@ -212,28 +229,56 @@ export class App {
     this.broker.events.onTransferGone = () => transfers.gone();
     await this.broker.listen();
     for (const listener of config.listeners) this.listeners.push(await listen(this.broker, listener));
+    if (config.http.enabled) {
+      const state = () => (this.closing ? 'stopping' : this.#opened ? 'ready' : 'starting');
+      this.#http = await HttpInterface.start(config.http, {
+        broker: this.broker,
+        catalog: this.catalog,
+        clock: this.clock,
+        log: this.log,
+        requests,
+        streams: this.streams,
+        transfers,
+        state,
+      });
+    }
     const [first] = this.listeners;
-    if (!config.transfer.embedded || first === undefined) return;
-    this.#transferClient = await TransferClient.start({
-      url: localUrl(first),
-      log: this.log,
-      random: () => EMBEDDED,
-    });
+    if (config.transfer.embedded && first !== undefined) {
+      this.#transferClient = await TransferClient.start({
+        url: localUrl(first),
+        log: this.log,
+        random: () => EMBEDDED,
+      });
+    }
+    this.#opened = true;
   }
 
   async #close(timeoutMs: number): Promise<readonly StreamCount[]> {
     const until = performance.now() + timeoutMs;
     clearInterval(this.#clockTimer);
+    // Whatever goes wrong or hangs with clients must not take the time that writing needs.
+    await within(timeoutMs / 2, this.#closeToClients()).catch((error: unknown) =>
+      this.log.error({ err: error }, 'clients could not be let go in order'),
+    );
+    try {
+      const unwritten = await this.streams.close(Math.max(0, until - performance.now()));
+      await this.#reader.close();
+      // What is lost now shows as a gap after the next start, as after a crash.
+      await this.#clockStore.save(unwritten.length === 0);
+      return unwritten;
+    } finally {
+      await this.#releaseDataDir();
+      // Last, so that whoever asks meanwhile is told "stopping".
+      await this.#http?.close();
+    }
+  }
+
+  async #closeToClients(): Promise<void> {
     const listenersClosed = Promise.all(this.listeners.map((listener) => listener.close()));
     await this.requests.close();
     await this.#transferClient?.close();
     await new Promise<void>((resolve) => this.broker.close(resolve));
     await listenersClosed;
-    const unwritten = await this.streams.close(Math.max(0, until - performance.now()));
-    await this.#reader.close();
-    await this.#clockStore.save(true);
-    await this.#releaseDataDir();
-    return unwritten;
   }
 
   #send({ topic, payload, qos, properties }: Outgoing): Promise<void> | null {
@@ -248,7 +293,7 @@ export class App {
 
   #reply(name: string, result: Result, { responseTopic, correlationData }: Asked): void {
     const json = JSON.stringify(result);
-    const failed = (error?: Error | null) => {
+    const failed = (error: unknown) => {
       if (error) this.log.error({ err: error, id: result.id }, 'a result could not be delivered');
     };
     this.broker.publish(ownPacket(`$STREAM/result/${name}`, json), failed);

@@ -1,9 +1,13 @@
-import { mkdir, open, readFile, rename, unlink } from 'node:fs/promises';
+import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { MqttStreamError, textOf } from './errors.js';
 
-const Holder = z.object({ pid: z.number().int(), startTicks: z.string(), started: z.string() });
+const Holder = z.object({
+  pid: z.number().int(),
+  startTicks: z.string().regex(/^\d*$/),
+  started: z.string(),
+});
 type Holder = z.infer<typeof Holder>;
 
 /** Folders held by this process itself: the file alone could not tell two of its brokers apart. */
@@ -33,43 +37,66 @@ export async function holdDataDir(dataDir: string): Promise<() => Promise<void>>
   }
   return async () => {
     held.delete(dataDir);
-    await unlink(path);
+    await rm(path, { force: true });
   };
 }
 
+/**
+ * Makes the lock, or takes over that of a dead holder. Several may find one dead at once; who replaces the lock holds
+ * another one meanwhile, named after the dead holder, and looks again before: a lock is replaced once only.
+ */
 async function take(dataDir: string, path: string, own: Holder): Promise<void> {
-  for (let attempt = 0; attempt < 3; attempt++) {
-    try {
-      const file = await open(path, 'wx', 0o600);
-      await file.writeFile(`${JSON.stringify(own)}\n`);
-      await file.close();
-      return;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    }
+  while (!(await create(path, own))) {
     const holder = await readHolder(path);
-    if (holder !== null && (await startTicks(holder.pid)) === holder.startTicks) {
+    if (holder === 'gone') continue;
+    if (holder !== 'torn' && (await startTicks(holder.pid)) === holder.startTicks) {
       throw new MqttStreamError('DATA_DIR_IN_USE', [dataDir, holder.pid, holder.started]);
     }
-    // Two processes may find the stale lock at once: only one of them can move it away.
-    const stale = `${path}.${own.pid}.stale`;
-    try {
-      await rename(path, stale);
-      await unlink(stale);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    }
+    const replacement = `${path}.after-${idOf(holder)}`;
+    await take(dataDir, replacement, own);
+    if (idOf(await readHolder(path)) === idOf(holder)) return rename(replacement, path);
+    await rm(replacement);
   }
-  throw new Error('its lock file changes hands all the time');
 }
 
-async function readHolder(path: string): Promise<Holder | null> {
+/** Makes a lock, which nobody sees without its contents. False: there is one. */
+async function create(path: string, own: Holder): Promise<boolean> {
+  const temporary = `${path}.${idOf(own)}.tmp`;
+  const text = `${JSON.stringify(own)}\n`;
+  await writeFile(temporary, text, { mode: 0o600 });
   try {
-    return Holder.parse(JSON.parse(await readFile(path, 'utf8')));
-  } catch {
-    // Gone meanwhile, or torn by a power cut: nobody holds it.
-    return null;
+    await link(temporary, path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'EEXIST') throw error;
+      // A file system without links: the next best thing.
+      return writeFile(path, text, { mode: 0o600, flag: 'wx' });
+    });
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  } finally {
+    await rm(temporary, { force: true });
   }
+}
+
+/** `torn`: by a power cut, so nobody holds it. */
+async function readHolder(path: string): Promise<Holder | 'torn' | 'gone'> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 'gone';
+    throw error;
+  }
+  try {
+    return Holder.parse(JSON.parse(text));
+  } catch {
+    return 'torn';
+  }
+}
+
+function idOf(holder: Holder | 'torn' | 'gone'): string {
+  return typeof holder === 'string' ? holder : `${holder.pid}-${holder.startTicks}`;
 }
 
 /** When a process started, in the kernel's own unit; null if there is none with this id. */

@@ -89,6 +89,16 @@ export const ERRORS = {
     status: 403,
   },
 
+  ANSWER_INCOMPLETE: {
+    message: 'the answer to request "%s" is not complete: %s',
+    reason: 0x80,
+    status: 502,
+  },
+
+  // HTTP
+  HTTP_NOT_FOUND: { message: 'there is nothing at this address; known are %s', reason: 0x80, status: 404 },
+  HTTP_METHOD: { message: '%s is not possible here; use %s', reason: 0x80, status: 405 },
+
   // transfer
   BROKER_UNREACHABLE: { message: 'no connection to the broker at %s: %s', reason: 0x88, status: 503 },
   TRANSFER_BAD_REQUEST: { message: 'the transfer request is not valid: %s', reason: 0x83, status: 400 },

@@ -23,14 +23,24 @@ const LEVELS: Readonly<Record<number, string>> = {
   60: 'FATAL',
 };
 
-/** `2026-01-31T12:00:00.000Z info  message key=value`. Control characters of topics and ids stay escaped. */
+/** `2026-01-31T12:00:00.000Z info  message key=value`. Control characters of topics, ids and errors stay escaped. */
 function textLine(json: string): string {
   const { level, time, msg, err, ...rest } = JSON.parse(json) as Record<string, unknown>;
   const fields = Object.entries(rest).map(([key, value]) => ` ${key}=${plain(value)}`);
-  const reason = err === undefined ? '' : ` error=${plain((err as { message?: unknown }).message)}`;
-  return `${time} ${(LEVELS[level as number] ?? '').padEnd(5)} ${msg}${fields.join('')}${reason}\n`;
+  const reason = err === undefined ? '' : ` error=${plain(reasonOf(err))}`;
+  const line = `${time} ${(LEVELS[level as number] ?? '').padEnd(5)} ${msg}${fields.join('')}${reason}`;
+  return `${line.replace(/[\p{Cc}\u2028\u2029]/gu, escaped)}\n`;
+}
+
+/** Anything can be thrown. */
+function reasonOf(err: unknown): unknown {
+  return (err as { message?: unknown } | null)?.message ?? err;
 }
 
 function plain(value: unknown): string {
   return typeof value === 'string' && /^[\w./:~@+-]+$/.test(value) ? value : JSON.stringify(value);
+}
+
+function escaped(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }

@@ -1,12 +1,15 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Catalog } from './catalog/catalog.js';
 import type { FileEntry } from './catalog/entry.js';
 import type { Clock } from './clock/clock.js';
 import type { StreamConfig } from './config/schema.js';
+import { MqttStreamError } from './errors.js';
 import { Exchange } from './exchange/exchange.js';
 import { Handover, type TakeBatch } from './exchange/handover.js';
-import { Stream } from './exchange/stream.js';
+import { type Sink, Stream } from './exchange/stream.js';
 import type { Logger } from './log.js';
 import type { CommittedFile } from './recorder/file.js';
+import { within } from './recorder/keeper.js';
 import type { FlushInfo, RecorderModules, StreamCount } from './recorder/protocol.js';
 import { Recorder } from './recorder/recorder.js';
 import { NEARLY_FULL } from './ring/layout.js';
@@ -26,15 +29,27 @@ export interface StreamsOptions {
 
 /** How often retention by age is looked at. */
 const RETAIN_EVERY_MS = 60_000;
+/** Between two attempts to make room while closing. */
+const CLOSE_RETRY_MS = 50;
+
+interface Held {
+  readonly config: StreamConfig;
+  readonly stream: Stream;
+  /** null: recorded to files. */
+  readonly handover: Handover | null;
+}
 
 /** The streams of a running broker: exchange, recorder and catalogue tied together. */
 export class Streams {
   readonly exchange: Exchange;
   readonly #options: StreamsOptions;
-  readonly #configs = new Map<string, StreamConfig>();
-  readonly #handovers = new Map<string, Handover>();
-  readonly #failing = new Set<string>();
-  readonly #retention: NodeJS.Timeout;
+  /** Until all of it is written: longer than the exchange knows it. */
+  readonly #held = new Map<string, Held>();
+  /** No key up to this one was given by this process. */
+  readonly #lastKeyBefore: number;
+  /** Why the last attempt to write a file failed, by stream. */
+  readonly #failing = new Map<string, string>();
+  #retention!: NodeJS.Timeout;
   #recorder!: Recorder;
 
   private constructor(options: StreamsOptions) {
@@ -42,10 +57,7 @@ export class Streams {
     this.exchange = new Exchange((stream, error) =>
       options.log.debug({ stream, err: error }, 'publishers go on waiting for room'),
     );
-    this.#retention = setInterval(() => {
-      for (const name of this.#configs.keys()) this.#retain(name);
-    }, RETAIN_EVERY_MS);
-    this.#retention.unref();
+    this.#lastKeyBefore = options.clock.last;
   }
 
   static async start(options: StreamsOptions): Promise<Streams> {
@@ -60,7 +72,7 @@ export class Streams {
       log,
       ...(modules === undefined ? {} : { modules }),
       onCommit: (name, file, upTo, info) => streams.#committed(name, file, upTo, info),
-      onFailure: (name) => streams.#failed(name),
+      onFailure: (name, text) => streams.#failed(name, text),
       onRecovered: (name) => streams.#failing.delete(name),
       onReplaced: (lost) => streams.#replaced(lost),
     });
@@ -68,60 +80,46 @@ export class Streams {
       log.warn({ ...correction }, 'the wall clock stepped; keys go on, and a correction is recorded');
       streams.#recorder.correct(clock.corrections);
     };
+    streams.#retention = setInterval(() => {
+      for (const name of streams.#held.keys()) streams.#retain(name);
+    }, RETAIN_EVERY_MS);
+    streams.#retention.unref();
     return streams;
   }
 
-  /** From now on the stream captures. Throws STREAM_EXISTS. */
+  /** From now on the stream captures. Throws STREAM_EXISTS, also while one of this name is being removed. */
   add(config: StreamConfig): Stream {
-    const { afterCrash, catalog, clock, log, onBatch } = this.#options;
+    const { name } = config;
+    const { afterCrash, catalog, onBatch } = this.#options;
+    if (this.#held.has(name)) throw new MqttStreamError('STREAM_EXISTS', [name]);
     const stream = new Stream(config);
-    if (config.ring.whenFull === 'return' && onBatch !== undefined) {
-      const handover = new Handover(
-        stream,
-        onBatch,
-        config.flush,
-        () => this.exchange.admitWaiting(),
-        (error) =>
-          log.error({ stream: config.name, err: error }, 'a batch was not taken and is offered again'),
-      );
-      stream.sink = handover;
-      this.exchange.add(stream);
-      this.#handovers.set(config.name, handover);
-    } else {
-      const { doorbell } = this.#recorder;
-      stream.sink = {
-        captured: () => doorbell.ring(),
-        flush: async (reason) => {
-          // The recorder sees this by itself; another request would only cut off a small file behind it.
-          if (reason === 'full' && stream.ring.share >= NEARLY_FULL) doorbell.wake();
-          else return this.#recorder.flush(config.name, reason);
-          return null;
-        },
-      };
-      this.exchange.add(stream);
-      this.#recorder.add(config, stream.ring, catalog.nextSeq(config.name));
-    }
-    if (afterCrash) {
-      const start = (catalog.files(config.name).at(-1)?.lastKey ?? -1) + 1;
-      stream.addGap({ start, end: clock.last, messages: null, reason: 'crash' });
-    }
-    this.#configs.set(config.name, config);
-    this.#retain(config.name);
+    const handover =
+      config.ring.whenFull === 'return' && onBatch !== undefined
+        ? this.#handover(stream, config, onBatch)
+        : null;
+    if (handover === null) this.#recorder.add(config, stream.ring, catalog.nextSeq(name));
+    stream.sink = handover ?? this.#recording(stream);
+    this.exchange.add(stream);
+    this.#held.set(name, { config, stream, handover });
+    const start = (catalog.files(name).at(-1)?.lastKey ?? -1) + 1;
+    const end = this.#lastKeyBefore;
+    if (afterCrash && start <= end) stream.addGap({ start, end, messages: null, reason: 'crash' });
+    this.#retain(name);
     return stream;
   }
 
-  /** Captures no more and writes what there is. The files stay. */
+  /** Captures no more and writes what there is; the files stay. If that fails, the stream goes on: FLUSH_FAILED. */
   async remove(name: string): Promise<void> {
     const stream = this.exchange.remove(name);
-    this.#configs.delete(name);
-    const handover = this.#handovers.get(name);
-    if (handover === undefined) {
-      await this.#recorder.remove(name);
-    } else {
-      await stream.sink.flush('request');
-      handover.close();
-      this.#handovers.delete(name);
+    const { handover } = this.#held.get(name)!;
+    try {
+      await (handover === null ? this.#recorder.remove(name) : handover.flush());
+    } catch (error) {
+      this.exchange.add(stream);
+      throw error;
     }
+    handover?.close();
+    this.#held.delete(name);
   }
 
   /** The last file that was needed to empty the ring; null if none was. Rejects with FLUSH_FAILED. */
@@ -136,35 +134,43 @@ export class Streams {
     return sha256;
   }
 
-  /** The last attempt to write a file of this stream failed. */
-  isFailing(name: string): boolean {
-    return this.#failing.has(name);
+  /** The streams whose last attempt to write a file failed, and why. */
+  failures(): ReadonlyMap<string, string> {
+    return this.#failing;
   }
 
   /** Writes everything, at most for so long; answers with what is in no file. */
   async close(timeoutMs: number): Promise<readonly StreamCount[]> {
     clearInterval(this.#retention);
     const until = performance.now() + timeoutMs;
-    const rest: StreamCount[] = [];
-    for (const [name, handover] of this.#handovers) {
-      await Promise.race([handover.flush(), expiry(until)]).catch(() => {});
-      const { ring } = this.exchange.get(name);
-      if (ring.written > ring.committed) rest.push({ stream: name, messages: ring.written - ring.committed });
-      handover.close();
-    }
+    const left = () => Math.max(0, until - performance.now());
     // Publishers that wait for room get it, as long as there is time.
-    while (this.exchange.waitingMessages > 0 && performance.now() < until) {
-      const flushes = [...this.exchange.all()].map((stream) => stream.sink.flush('full'));
-      await Promise.race([Promise.allSettled(flushes), expiry(until)]);
+    while (this.exchange.waitingMessages > 0 && left() > 0) {
+      const flushes = [...this.exchange.all()].map((stream) => stream.sink.flush('request'));
+      await within(left(), Promise.allSettled(flushes));
+      // One that fails does so at once.
+      await delay(Math.min(left(), CLOSE_RETRY_MS));
     }
-    const { unwritten } = await this.#recorder.close(Math.max(0, until - performance.now()));
+    const rest = new Map<string, number>();
+    for (const [name, { handover, stream }] of this.#held) {
+      rest.set(name, stream.waiting);
+      if (handover === null) continue;
+      // What has failed was reported, and is counted here.
+      await within(left(), Promise.allSettled([handover.flush()]));
+      handover.close();
+      rest.set(name, stream.waiting + stream.ring.written - stream.ring.committed);
+    }
+    const { unwritten } = await this.#recorder.close(left());
+    for (const { stream, messages } of unwritten) rest.set(stream, (rest.get(stream) ?? 0) + messages);
     await this.#options.catalog.idle();
-    return [...rest, ...unwritten];
+    return [...rest]
+      .filter(([, messages]) => messages > 0)
+      .map(([stream, messages]) => ({ stream, messages }));
   }
 
   /** In one turn the file becomes visible and the ring gives its messages up: they are never in both, nor in none. */
   #committed(name: string, file: CommittedFile, upTo: number, info: FlushInfo): void {
-    const stream = this.exchange.find(name);
+    const stream = this.#held.get(name)?.stream;
     this.#options.catalog.add({ ...file, stream: name });
     this.#options.log.debug(
       { stream: name, file: file.name, rows: file.rows, ...info },
@@ -180,26 +186,46 @@ export class Streams {
     this.#retain(name);
   }
 
-  #failed(name: string): void {
-    this.#failing.add(name);
-    const stream = this.exchange.find(name);
-    if (stream !== undefined) stream.stats.flushFailures++;
+  #handover(stream: Stream, { name, flush }: StreamConfig, take: TakeBatch): Handover {
+    return new Handover(
+      stream,
+      take,
+      flush,
+      () => this.exchange.admitWaiting(),
+      (error) =>
+        this.#options.log.error({ stream: name, err: error }, 'a batch was not taken and is offered again'),
+    );
+  }
+
+  #recording({ name, ring }: Stream): Sink {
+    const { doorbell } = this.#recorder;
+    return {
+      captured: () => doorbell.ring(),
+      flush: async (reason) => {
+        if (reason === 'request' || ring.share < NEARLY_FULL) return this.#recorder.flush(name, reason);
+        // The recorder sees this by itself; another request would only cut off a small file behind it.
+        doorbell.wake();
+        return null;
+      },
+    };
+  }
+
+  #failed(name: string, text: string): void {
+    this.#failing.set(name, text);
+    const held = this.#held.get(name);
+    if (held !== undefined) held.stream.stats.flushFailures++;
   }
 
   #replaced(lost: readonly StreamCount[]): void {
-    for (const { stream } of lost) this.exchange.find(stream)?.recorderLost();
+    for (const { stream } of lost) this.#held.get(stream)?.stream.recorderLost();
   }
 
   #retain(name: string): void {
-    const config = this.#configs.get(name);
+    const config = this.#held.get(name)?.config;
     if (config === undefined) return;
     const { catalog, clock, log } = this.#options;
     catalog
       .retain(name, config.retention, clock.now())
       .catch((error: unknown) => log.error({ stream: name, err: error }, 'old files could not be deleted'));
   }
-}
-
-function expiry(until: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, Math.max(0, until - performance.now())).unref());
 }

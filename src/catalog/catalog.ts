@@ -62,6 +62,11 @@ export class Catalog {
     return ranges === undefined ? [...shelf.files] : shelf.within(ranges);
   }
 
+  /** The first of `files(stream, [range])`, without making a list of them. */
+  first(stream: string, range: KeyRange): FileEntry | undefined {
+    return this.#shelves.get(stream)?.first(range);
+  }
+
   find(stream: string, name: string): FileEntry | undefined {
     return this.#shelves.get(stream)?.files.find((file) => file.name === name);
   }

@@ -43,6 +43,13 @@ export class Shelf {
     this.#measure(0);
   }
 
+  /** The first file that overlaps the range. */
+  first({ start, end }: KeyRange): FileEntry | undefined {
+    // Its own last key is what lifts the reach over `start`.
+    const file = this.#files[firstIndex(this.#reach, (key) => key >= start)];
+    return file !== undefined && file.firstKey <= end ? file : undefined;
+  }
+
   /** The files that overlap at least one range, each once, in order. */
   within(ranges: readonly KeyRange[]): FileEntry[] {
     const found: FileEntry[] = [];

@@ -26,7 +26,6 @@ interface Lane {
 
 class KnownPublisher implements Publisher {
   readonly lanes = new Map<string, Lane>();
-  laneBytes = 0;
   /** Of the topics of all lanes. */
   characters = 0;
   readonly clientId: string | null;

@@ -61,8 +61,8 @@ export class Stream {
   readonly #exclude: ((topic: string) => boolean)[];
   /** Messages that wait for room. */
   waiting = 0;
-  /** Where the ring was at the last refusal: refusals with nothing captured between them are one gap. */
-  #refusedAt = -1;
+  /** Where the ring was at the last refusal of each kind: those with nothing captured between them are one gap. */
+  readonly #refusedAt = new Map<GapReason, number>();
   /** The message given up last, and whether the recorder had taken it over. */
   #givenUp = -1;
   #givenUpTaken = false;
@@ -161,8 +161,8 @@ export class Stream {
   }
 
   #refused(key: number, reason: 'rejected' | 'too-large'): void {
-    this.#gaps.add(key, reason, this.#refusedAt === this.ring.written);
-    this.#refusedAt = this.ring.written;
+    this.#gaps.add(key, reason, this.#refusedAt.get(reason) === this.ring.written);
+    this.#refusedAt.set(reason, this.ring.written);
   }
 
   readonly #giveUp = (key: number, taken: boolean): void => {

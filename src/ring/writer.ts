@@ -1,6 +1,5 @@
 import { copyWords, type WordView } from './copy.js';
 import {
-  advance,
   align8,
   META_NO_CLIENT,
   META_PAD_SHIFT,
@@ -25,8 +24,6 @@ export class RingWriter {
   #committed = 0;
   #reusable = 0;
   #oldest = 0;
-  /** What is known of TAIL; it may have moved on. */
-  #tail = 0;
   /** Bytes of all records so far, and what was left free between them. */
   #offset = 0;
   /** The position behind the newest record. */
@@ -150,9 +147,8 @@ export class RingWriter {
     const { control, keys, mask } = this.memory;
     while (!this.fits(source, propsBytes, payloadBytes)) {
       const sequence = this.#reusable++;
-      if (sequence >= this.#tail) this.#tail = advance(this.#tail, Atomics.load(control, TAIL));
+      // TAIL is never behind this message, and goes back to it when a recorder is replaced: nothing is remembered of it.
       const taken =
-        sequence < this.#tail ||
         Atomics.compareExchange(control, TAIL, sequence | 0, (sequence + 1) | 0) !== (sequence | 0);
       giveUp(keys[sequence & mask], taken);
     }

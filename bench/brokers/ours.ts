@@ -1,0 +1,69 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ConfigInput } from '../../src/config/schema.js';
+import { Child } from '../child.js';
+import { check } from '../question.js';
+import type { Flushed, OurOrder, Started, StreamCounts } from './ours-process.js';
+import type { RunningBroker } from './running-broker.js';
+
+/** How our rows are called in all tables. */
+export const OURS = 'mqtt-stream';
+
+/** Our broker, in a process of its own, with a new data folder. */
+export class OurBroker implements RunningBroker {
+  readonly name = OURS;
+  readonly port: number;
+  readonly #child: Child;
+  readonly #dataDir: string;
+
+  private constructor(child: Child, dataDir: string, port: number) {
+    this.#child = child;
+    this.#dataDir = dataDir;
+    this.port = port;
+  }
+
+  /** `config`: without data folder and listeners. */
+  static async start(folder: string, config: ConfigInput): Promise<OurBroker> {
+    const dataDir = await mkdtemp(join(folder, 'data-'));
+    const child = new Child(new URL('./ours-process.js', import.meta.url));
+    const order: OurOrder = {
+      kind: 'start',
+      config: {
+        http: { enabled: false },
+        log: { level: 'warn' },
+        ...config,
+        dataDir,
+        listeners: [{ protocol: 'tcp', host: '127.0.0.1', port: 0 }],
+      },
+    };
+    const { port } = await child.ask<Started>(order);
+    return new OurBroker(child, dataDir, port);
+  }
+
+  get pid(): number {
+    return this.#child.pid;
+  }
+
+  counts(stream: string): Promise<StreamCounts> {
+    return this.#child.ask({ kind: 'counts', stream } satisfies OurOrder);
+  }
+
+  /** Writes all that is in the ring to a file. */
+  flush(stream: string): Promise<Flushed> {
+    return this.#child.ask({ kind: 'flush', stream } satisfies OurOrder);
+  }
+
+  /** Flushes, and throws `CheckFailed` unless exactly `messages` were captured and written since `before`. */
+  async checkWritten(stream: string, messages: number, before: StreamCounts): Promise<void> {
+    await this.flush(stream);
+    const now = await this.counts(stream);
+    check(`messages that stream ${stream} missed`, now.missing - before.missing, 0);
+    check(`messages captured by stream ${stream}`, now.captured - before.captured, messages);
+    check(`messages of stream ${stream} in files`, now.written - before.written, messages);
+  }
+
+  async stop(): Promise<void> {
+    await this.#child.stop();
+    await rm(this.#dataDir, { recursive: true, force: true });
+  }
+}

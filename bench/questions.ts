@@ -1,0 +1,53 @@
+import type { Question } from './question.js';
+
+interface Entry {
+  readonly asks: string;
+  /** Not asked unless it is named. */
+  readonly onRequest?: true;
+  /** Loaded in the process that measures. */
+  load(): Promise<Question>;
+}
+
+/** All questions, in the order they are asked. */
+export const QUESTIONS = {
+  ring: {
+    asks: 'How fast do messages get from one thread to another?',
+    load: async () => (await import('./ring.js')).ring,
+  },
+  pipeline: {
+    asks: 'How fast do messages get from the ring into synced Parquet files?',
+    load: async () => (await import('./pipeline.js')).pipeline,
+  },
+  search: {
+    asks: 'How long does it take to find messages by their time?',
+    load: async () => (await import('./search.js')).search,
+  },
+  capture: {
+    asks: 'What does it cost the broker to capture a message?',
+    load: async () => (await import('./capture.js')).capture,
+  },
+  'flush-latency': {
+    asks: 'Does routing suffer while a file is written?',
+    load: async () => (await import('./flush-latency.js')).flushLatency,
+  },
+  broker: {
+    asks: 'How many messages does the broker route, beside others?',
+    load: async () => (await import('./broker.js')).broker,
+  },
+  memory: {
+    asks: 'Does the process keep its size under a steady flow?',
+    onRequest: true,
+    load: async () => (await import('./memory.js')).memory,
+  },
+} as const satisfies Record<string, Entry>;
+
+export type QuestionName = keyof typeof QUESTIONS;
+
+/** Those that are asked if none is named. */
+export const DEFAULTS = (Object.entries(QUESTIONS) as [QuestionName, Entry][])
+  .filter(([, { onRequest }]) => onRequest === undefined)
+  .map(([name]) => name);
+
+export function isQuestion(name: string): name is QuestionName {
+  return Object.hasOwn(QUESTIONS, name);
+}

@@ -1,0 +1,100 @@
+import type { CommittedFile } from '../src/recorder/file.js';
+import type { Compression } from '../src/recorder/parquet.js';
+import type { RecordedStream } from '../src/recorder/protocol.js';
+import { Recorder } from '../src/recorder/recorder.js';
+import { allocateRing } from '../src/ring/layout.js';
+import { encodeSource, type Source } from '../src/ring/source.js';
+import { RingWriter } from '../src/ring/writer.js';
+import { clientOf, keyOf, payloadOf, qosOf, type Rows, retainOf, topicOf } from './rows.js';
+
+const MIB = 1024 * 1024;
+const RING_BYTES = 128 * MIB;
+const RING_MESSAGES = 1024 * 1024;
+/** Messages between two looks at what the recorder reports, as a busy broker takes them. */
+const TURN = 1000;
+
+const LOG = { info: () => {}, warn: report, error: report };
+
+/** A ring and the recorder's thread behind it, without a broker. */
+export class Recording {
+  readonly folder: string;
+  readonly #recorder: Recorder;
+  readonly #ring = new RingWriter(allocateRing(RING_MESSAGES, RING_BYTES));
+  readonly #sources = new Map<string, Source>();
+  readonly #committed: { files: CommittedFile[]; room: () => void };
+  /** Added to the keys, so that rows can be written again. */
+  #shift = 0;
+
+  private constructor(
+    folder: string,
+    recorder: Recorder,
+    committed: { files: CommittedFile[]; room: () => void },
+  ) {
+    this.folder = folder;
+    this.#recorder = recorder;
+    this.#committed = committed;
+  }
+
+  /** `flushBytes`: raw size of a file. */
+  static async start(folder: string, compression: Compression, flushBytes = 48 * MIB): Promise<Recording> {
+    const committed = { files: [] as CommittedFile[], room: () => {} };
+    const recorder = await Recorder.start({
+      dataDir: folder,
+      bootId: 'bench',
+      clockBase: 0,
+      corrections: [],
+      log: LOG,
+      onCommit: (_stream, file, upTo) => {
+        committed.files.push(file);
+        recording.#ring.commit(upTo);
+        committed.room();
+      },
+    });
+    const recording = new Recording(folder, recorder, committed);
+    const stream: RecordedStream = {
+      name: 'bench',
+      flush: { every: 0, bytes: flushBytes, messages: 0, idle: 0 },
+      parquet: { compression },
+    };
+    recorder.add(stream, recording.#ring, 0);
+    return recording;
+  }
+
+  /** Writes all rows to files and returns these, with what their keys are ahead of `keyOf`. */
+  async write(rows: Rows): Promise<{ files: CommittedFile[]; shift: number }> {
+    const shift = this.#shift;
+    this.#shift += keyOf(rows.count) - keyOf(0);
+    this.#committed.files = [];
+    for (let row = 0; row < rows.count; row++) {
+      const source = this.#sourceOf(row);
+      const payload = payloadOf(rows, row);
+      while (!this.#ring.fits(source, 0, payload.length)) {
+        await new Promise<void>((resolve) => {
+          this.#committed.room = resolve;
+        });
+      }
+      this.#ring.append(keyOf(row) + shift, source, qosOf(row), retainOf(row), null, payload);
+      this.#recorder.doorbell.ring();
+      if (row % TURN === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+    await this.#recorder.flush('bench', 'request');
+    return { files: this.#committed.files, shift };
+  }
+
+  async close(): Promise<void> {
+    await this.#recorder.close(60_000);
+  }
+
+  #sourceOf(row: number): Source {
+    const topic = topicOf(row);
+    const known = this.#sources.get(topic);
+    if (known !== undefined) return known;
+    const source = encodeSource(topic, clientOf(row));
+    this.#sources.set(topic, source);
+    return source;
+  }
+}
+
+function report(fields: object, text: string): void {
+  process.stderr.write(`${text} ${JSON.stringify(fields)}\n`);
+}

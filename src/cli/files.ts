@@ -1,0 +1,24 @@
+import { OK } from './failure.js';
+import { type ListedFile, listedFiles } from './listed-file.js';
+import { ask, type RangeOptions, rangeOf, withRange } from './request-options.js';
+import { gapLines } from './summary.js';
+import { verb } from './verb.js';
+
+export const filesVerb = verb<RangeOptions>({
+  name: 'files',
+  summary: 'list the files of a stream, of all times or those that overlap a range',
+  options: withRange,
+  examples: ['files --stream vehicle', 'files --stream vehicle --from -1h --json'],
+  run: async (options, terminal) => {
+    const result = await ask(options, 'files', rangeOf(options));
+    if (options.json) {
+      terminal.out(JSON.stringify(result));
+      return OK;
+    }
+    const files = result.files as readonly ListedFile[];
+    for (const line of listedFiles(files)) terminal.out(line);
+    if (files.length === 0) terminal.err('no files');
+    for (const line of gapLines(result)) terminal.err(line);
+    return OK;
+  },
+});

@@ -1,0 +1,58 @@
+import { createLog } from '../log.js';
+import { type ReceivedFile, Receiver } from '../transfer/receiver.js';
+import { FAILED, OK } from './failure.js';
+import { count } from './option-values.js';
+import { bytesText, ofThem } from './quantity-text.js';
+import { withUrl } from './request-options.js';
+import { stopSignal } from './stop-signal.js';
+import { verb } from './verb.js';
+
+interface ReceiveOptions {
+  readonly url: string;
+  readonly dir: string;
+  readonly filter: string;
+  readonly count?: number;
+}
+
+export const receiveVerb = verb<ReceiveOptions>({
+  name: 'receive',
+  summary: 'receive files and keep those that verify, in <dir>/<id>/, until SIGINT or SIGTERM',
+  options: (command) =>
+    withUrl(command)
+      .requiredOption('--dir <folder>', 'where the files go')
+      .option('--filter <filter>', 'which files: ParquetFile/<id>/# for those of one search', 'ParquetFile/#')
+      .option('--count <files>', 'end when so many are here', count),
+  examples: [
+    'receive --dir ./received',
+    'receive --dir ./received --filter "ParquetFile/r1/#" --count 3 --json',
+  ],
+  run: async ({ url, dir, filter, count: wanted = Number.POSITIVE_INFINITY, json }, terminal) => {
+    const paths = new Set<string>();
+    let complete: () => void;
+    const enough = new Promise<void>((resolve) => {
+      complete = resolve;
+    });
+    const onFile = (file: ReceivedFile) => {
+      paths.add(file.path);
+      terminal.out(json ? JSON.stringify(file) : fileLine(file));
+      terminal.progress(() => ofThem(paths.size, 'file'));
+      if (paths.size >= wanted) complete();
+    };
+    const stopped = stopSignal();
+    const log = createLog({ level: 'warn', format: json ? 'json' : 'text' }, (line) =>
+      terminal.err(line.trimEnd()),
+    );
+    const receiver = await Receiver.start({ url, dir, filter, log, onFile });
+    if (!json) terminal.err(`ready: ${filter}`);
+    await Promise.race([enough, stopped]);
+    await receiver.close();
+    const { failed } = receiver.received;
+    if (!json) terminal.err(`${ofThem(paths.size, 'file')} verified, ${failed} not kept`);
+    const all = wanted === Number.POSITIVE_INFINITY ? failed === 0 : paths.size >= wanted;
+    return all ? OK : FAILED;
+  },
+});
+
+function fileLine({ path, bytes, rows, sha256 }: ReceivedFile): string {
+  return `${path}  ${ofThem(rows, 'row')}  ${bytesText(bytes)}  sha256 ${sha256}  verified`;
+}

@@ -1,0 +1,53 @@
+import { Registry } from 'prom-client';
+import type { Catalog } from '../catalog/catalog.js';
+import type { Streams } from '../streams.js';
+import { BROKER_SERIES, type BrokerNow, PROCESS_SERIES } from './broker-series.js';
+import { EventLoopDelay } from './event-loop.js';
+import { addMetric, addSeries } from './series.js';
+import { STREAM_SERIES, type StreamNow } from './stream-series.js';
+
+export interface Measured extends BrokerNow {
+  readonly streams: Streams;
+  readonly catalog: Catalog;
+}
+
+/** Everything that is measured, in Prometheus' text format. Values are read when asked for, never before. */
+export class Metrics {
+  readonly #registry = new Registry();
+  readonly #eventLoop = new EventLoopDelay();
+
+  constructor(measured: Measured) {
+    const { catalog, streams } = measured;
+    addSeries<StreamNow>(this.#registry, STREAM_SERIES, ['stream'], function* () {
+      const failures = streams.failures();
+      for (const stream of streams.exchange.all()) {
+        const { name } = stream;
+        yield [{ stream: name }, { stream, files: catalog.totals(name), failing: failures.has(name) }];
+      }
+    });
+    addSeries(this.#registry, BROKER_SERIES, [], () => [[{}, measured]]);
+    addSeries(this.#registry, PROCESS_SERIES, [], () => [[{}, process]]);
+    addMetric(
+      this.#registry,
+      {
+        kind: 'gauge',
+        name: 'event_loop_delay_seconds',
+        help: 'How late the event loop was since the last scrape; quantile 1 is the longest delay.',
+      },
+      ['quantile'],
+      () => this.#eventLoop.samples(),
+    );
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  text(): Promise<string> {
+    return this.#registry.metrics();
+  }
+
+  close(): void {
+    this.#eventLoop.close();
+  }
+}

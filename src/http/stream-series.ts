@@ -1,0 +1,129 @@
+import type { Totals } from '../catalog/catalog.js';
+import type { Stream } from '../exchange/stream.js';
+import type { Series } from './series.js';
+
+/** A stream at the moment of a scrape. */
+export interface StreamNow {
+  readonly stream: Stream;
+  readonly files: Totals;
+  /** Its last file could not be written. */
+  readonly failing: boolean;
+}
+
+/** Counters count since the start of the process. */
+export const STREAM_SERIES: readonly Series<StreamNow>[] = [
+  {
+    kind: 'counter',
+    name: 'captured_messages_total',
+    help: 'Messages copied into the ring.',
+    read: ({ stream }) => stream.stats.captured,
+  },
+  {
+    kind: 'counter',
+    name: 'captured_bytes_total',
+    help: 'Payload bytes copied into the ring.',
+    read: ({ stream }) => stream.stats.capturedBytes,
+  },
+  {
+    kind: 'counter',
+    name: 'dropped_messages_total',
+    help: 'Messages captured and then lost: overwritten before they were recorded, or lost with the recorder.',
+    read: ({ stream }) => stream.stats.dropped,
+  },
+  {
+    kind: 'counter',
+    name: 'refused_messages_total',
+    help: 'Messages routed but not captured, because the ring was full.',
+    read: ({ stream }) => stream.stats.refused,
+  },
+  {
+    kind: 'counter',
+    name: 'too_large_messages_total',
+    help: 'Messages routed but not captured, because they are larger than the ring.',
+    read: ({ stream }) => stream.stats.tooLarge,
+  },
+  {
+    kind: 'gauge',
+    name: 'ring_messages',
+    help: 'Messages in the ring that are in no file.',
+    read: ({ stream: { ring } }) => ring.written - ring.reusable,
+  },
+  {
+    kind: 'gauge',
+    name: 'ring_bytes',
+    help: 'Bytes in the ring that are in no file.',
+    read: ({ stream }) => stream.ring.pendingBytes,
+  },
+  {
+    kind: 'gauge',
+    name: 'ring_capacity_messages',
+    help: 'Messages that the ring holds at most.',
+    read: ({ stream }) => stream.ring.memory.messages,
+  },
+  {
+    kind: 'gauge',
+    name: 'ring_capacity_bytes',
+    help: 'Bytes that the ring holds at most.',
+    read: ({ stream }) => stream.ring.memory.size,
+  },
+  {
+    kind: 'counter',
+    name: 'flushes_total',
+    help: 'Files written.',
+    read: ({ stream }) => stream.stats.flushes,
+  },
+  {
+    kind: 'counter',
+    name: 'flush_seconds_total',
+    help: 'Time spent encoding and writing files.',
+    read: ({ stream }) => stream.stats.flushSeconds,
+  },
+  {
+    kind: 'counter',
+    name: 'flush_failures_total',
+    help: 'Times that files could no longer be written.',
+    read: ({ stream }) => stream.stats.flushFailures,
+  },
+  {
+    kind: 'gauge',
+    name: 'writer_failing',
+    help: '1 while files cannot be written and are tried again, else 0.',
+    read: ({ failing }) => Number(failing),
+  },
+  {
+    kind: 'counter',
+    name: 'written_rows_total',
+    help: 'Messages written to files.',
+    read: ({ stream }) => stream.stats.rowsWritten,
+  },
+  {
+    kind: 'counter',
+    name: 'written_bytes_total',
+    help: 'Bytes of the files written.',
+    read: ({ stream }) => stream.stats.bytesWritten,
+  },
+  {
+    kind: 'gauge',
+    name: 'files',
+    help: 'Files that are kept.',
+    read: ({ files }) => files.files,
+  },
+  {
+    kind: 'gauge',
+    name: 'file_bytes',
+    help: 'Bytes of the files that are kept.',
+    read: ({ files }) => files.bytes,
+  },
+  {
+    kind: 'gauge',
+    name: 'waiting_publishers',
+    help: 'Publishers that wait for room in the ring.',
+    read: ({ stream }) => stream.waiting,
+  },
+  {
+    kind: 'gauge',
+    name: 'gaps',
+    help: 'Stretches of time in which messages are missing.',
+    read: ({ stream }) => stream.gapCount,
+  },
+];

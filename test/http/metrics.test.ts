@@ -1,0 +1,189 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { connectAsync } from 'mqtt';
+import { createApp } from '../../src/app.js';
+
+const STREAM = [
+  'captured_messages_total',
+  'captured_bytes_total',
+  'dropped_messages_total',
+  'refused_messages_total',
+  'too_large_messages_total',
+  'ring_messages',
+  'ring_bytes',
+  'ring_capacity_messages',
+  'ring_capacity_bytes',
+  'flushes_total',
+  'flush_seconds_total',
+  'flush_failures_total',
+  'writer_failing',
+  'written_rows_total',
+  'written_bytes_total',
+  'files',
+  'file_bytes',
+  'waiting_publishers',
+  'gaps',
+];
+const BROKER = [
+  'connections',
+  'sessions',
+  'subscriptions',
+  'retained_messages',
+  'retained_bytes',
+  'received_messages_total',
+  'received_bytes_total',
+  'sent_messages_total',
+  'sent_bytes_total',
+  'dropped_deliveries_total',
+  'refused_publishes_total',
+  'quota_disconnects_total',
+  'delivery_queue_messages',
+  'delivery_queue_bytes',
+  'held_connections',
+  'requests_running',
+  'transfers_outstanding',
+  'clock_corrections',
+  'resident_memory_bytes',
+  'heap_used_bytes',
+  'cpu_seconds_total',
+  'uptime_seconds',
+];
+const QUANTILES = ['0.5', '0.99', '1'].map((quantile) => `event_loop_delay_seconds{quantile="${quantile}"}`);
+
+async function app(t: TestContext) {
+  const folder = await mkdtemp(join(tmpdir(), 'mqtt-stream-metrics-'));
+  const flush = { every: 0, idle: 0 };
+  const running = await createApp({
+    dataDir: folder,
+    listeners: [{ port: 0 }],
+    http: { port: 0 },
+    streams: [
+      { name: 'vehicle', topics: ['vehicle/#'], flush },
+      {
+        name: 'small',
+        topics: ['vehicle/small'],
+        flush,
+        ring: { messages: 2, bytes: '4KiB', whenFull: 'reject' },
+      },
+    ],
+    transfer: { embedded: false },
+    log: { level: 'silent' },
+  });
+  t.after(async () => {
+    await running.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+  const scrape = async () => samples(await (await fetch(`${running.http!.url}/metrics`)).text());
+  return { app: running, scrape };
+}
+
+/** The text format, strictly: every sample follows the HELP and TYPE of its metric. */
+function samples(text: string): Map<string, number> {
+  const found = new Map<string, number>();
+  let metric = '';
+  let type = '';
+  assert.ok(text.endsWith('\n'));
+  for (const line of text.split('\n').filter((one) => one !== '')) {
+    const comment = /^# (HELP|TYPE) (mqtt_stream_[a-z0-9_]+) (.+)$/.exec(line);
+    if (comment?.[1] === 'HELP') {
+      metric = comment[2];
+      assert.match(comment[3], /\.$/);
+    } else if (comment !== null) {
+      assert.equal(comment[2], metric);
+      type = comment[3];
+      assert.equal(type, metric.endsWith('_total') ? 'counter' : 'gauge', metric);
+    } else {
+      const sample = /^([a-z0-9_]+)((?:\{[a-z]+="[^"\\\n]*"\})?) ([0-9.e+-]+)$/.exec(line);
+      assert.ok(sample, line);
+      assert.equal(sample[1], metric);
+      const name = sample[1].slice('mqtt_stream_'.length) + sample[2];
+      assert.ok(!found.has(name), name);
+      found.set(name, Number(sample[3]));
+      assert.ok(Number(sample[3]) >= 0, line);
+    }
+  }
+  return found;
+}
+
+test('every metric is there, and no other', async (t) => {
+  const { scrape } = await app(t);
+  const expected = [
+    ...STREAM.flatMap((name) => [`${name}{stream="vehicle"}`, `${name}{stream="small"}`]),
+    ...BROKER,
+    ...QUANTILES,
+  ];
+  assert.deepEqual([...(await scrape()).keys()].sort(), expected.sort());
+});
+
+test('the counts are those of what happened', async (t) => {
+  const { app: running, scrape } = await app(t);
+  const client = await connectAsync(running.listeners[0].url, { protocolVersion: 5, reconnectPeriod: 0 });
+  await client.subscribeAsync('vehicle/#', { qos: 1 });
+  for (let i = 0; i < 10; i++) await client.publishAsync('vehicle/a', 'x'.repeat(100), { qos: 1 });
+  await client.publishAsync('vehicle/state', 'abc', { qos: 1, retain: true });
+  await assert.rejects(client.publishAsync('$SYS/mine', 'x', { qos: 1 }));
+
+  const before = await scrape();
+  const of = (name: string, stream = 'vehicle') => before.get(`${name}{stream="${stream}"}`);
+  assert.equal(of('captured_messages_total'), 11);
+  assert.equal(of('captured_bytes_total'), 1003);
+  assert.equal(of('ring_messages'), 11);
+  assert.ok(of('ring_bytes')! >= 1003);
+  assert.equal(of('ring_capacity_messages'), 65_536);
+  assert.equal(of('ring_capacity_bytes'), 64 * 1024 * 1024);
+  assert.equal(of('files'), 0);
+  assert.equal(before.get('connections'), 1);
+  assert.equal(before.get('sessions'), 1);
+  assert.equal(before.get('subscriptions'), 1);
+  assert.equal(before.get('retained_messages'), 1);
+  assert.equal(before.get('retained_bytes'), 3);
+  assert.equal(before.get('sent_messages_total'), 11);
+  assert.equal(before.get('sent_bytes_total'), 1003);
+  assert.equal(before.get('refused_publishes_total'), 1);
+  assert.ok(before.get('resident_memory_bytes')! > 1e7);
+  assert.ok(before.get('cpu_seconds_total')! > 0);
+
+  assert.equal((await running.request('flush', { id: 'f', stream: 'vehicle' })).ok, true);
+  const after = await scrape();
+  const now = (name: string) => after.get(`${name}{stream="vehicle"}`);
+  assert.equal(now('ring_messages'), 0);
+  assert.equal(now('ring_bytes'), 0);
+  assert.equal(now('flushes_total'), 1);
+  assert.equal(now('written_rows_total'), 11);
+  assert.equal(now('files'), 1);
+  assert.equal(now('file_bytes'), now('written_bytes_total'));
+  assert.ok(now('flush_seconds_total')! > 0);
+  assert.equal(now('captured_messages_total'), 11);
+});
+
+test('what is refused or too large is counted, and makes a gap', async (t) => {
+  const { app: running, scrape } = await app(t);
+  for (let i = 0; i < 3; i++) await running.publish({ topic: 'vehicle/small', payload: 'x' });
+  await running.publish({ topic: 'vehicle/small', payload: new Uint8Array(5000) });
+  const found = await scrape();
+  const of = (name: string) => found.get(`${name}{stream="small"}`);
+  assert.equal(of('captured_messages_total'), 2);
+  assert.equal(of('refused_messages_total'), 1);
+  assert.equal(of('too_large_messages_total'), 1);
+  assert.equal(of('gaps'), 2);
+});
+
+test('streams come and go with their metrics', async (t) => {
+  const { app: running, scrape } = await app(t);
+  running.addStream({ name: 'more', topics: ['more'] });
+  await running.publish({ topic: 'more', payload: 'x' });
+  assert.equal((await scrape()).get('captured_messages_total{stream="more"}'), 1);
+  await running.removeStream('more');
+  const left = [...(await scrape()).keys()].filter((name) => name.includes('"more"'));
+  assert.deepEqual(left, []);
+});
+
+test('scrapes at the same time are each whole', async (t) => {
+  const { app: running, scrape } = await app(t);
+  await running.publish({ topic: 'vehicle/a', payload: 'x' });
+  const all = await Promise.all(Array.from({ length: 8 }, scrape));
+  for (const found of all) assert.equal(found.get('captured_messages_total{stream="vehicle"}'), 1);
+});
