@@ -12,7 +12,6 @@ import type { CommittedFile } from './recorder/file.js';
 import { within } from './recorder/keeper.js';
 import type { FlushInfo, RecorderModules, StreamCount } from './recorder/protocol.js';
 import { Recorder } from './recorder/recorder.js';
-import { NEARLY_FULL } from './ring/layout.js';
 import { VERSION } from './version.js';
 
 export interface StreamsOptions {
@@ -202,7 +201,7 @@ export class Streams {
     return {
       captured: () => doorbell.ring(),
       flush: async (reason) => {
-        if (reason === 'request' || ring.share < NEARLY_FULL) return this.#recorder.flush(name, reason);
+        if (reason === 'request' || ring.pressure < 1) return this.#recorder.flush(name, reason);
         // The recorder sees this by itself; another request would only cut off a small file behind it.
         doorbell.wake();
         return null;

@@ -43,7 +43,7 @@ export const receiveVerb = verb<ReceiveOptions>({
       terminal.err(line.trimEnd()),
     );
     const receiver = await Receiver.start({ url, dir, filter, log, onFile });
-    if (!json) terminal.err(`ready: ${filter}`);
+    terminal.err(json ? JSON.stringify({ event: 'ready', filter }) : `ready: ${filter}`);
     await Promise.race([enough, stopped]);
     await receiver.close();
     const { failed } = receiver.received;

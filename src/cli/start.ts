@@ -1,5 +1,4 @@
-import type { App } from '../app.js';
-import { createApp } from '../app.js';
+import { type App, createApp } from '../app.js';
 import { createLog, type Logger } from '../log.js';
 import { type ConfigOptions, configOf, withConfig } from './config-options.js';
 import { FAILED, OK } from './failure.js';

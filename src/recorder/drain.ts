@@ -1,5 +1,5 @@
 import { MqttStreamError } from '../errors.js';
-import { align8, type RingMemory } from '../ring/layout.js';
+import { align8, pressureOf, type RingMemory } from '../ring/layout.js';
 import { RingReader } from '../ring/reader.js';
 import { emptyParts, readParts } from '../ring/record.js';
 import { type Batch, ROW_BYTES } from './batch.js';
@@ -53,14 +53,11 @@ export class Drain {
     return this.#reader.written();
   }
 
-  /** How much of the ring the messages in the batch take up, by count or by bytes: 0 to 1. */
-  share(): number {
-    const { messages, size } = this.#reader.memory;
+  /** See `pressureOf`: of the messages in the batch. */
+  pressure(): number {
     if (this.#batch.rows === 0) return 0;
-    return Math.max(
-      (this.#position - this.#firstSequence) / messages,
-      (this.#endOffset - this.#firstOffset) / size,
-    );
+    const messages = this.#position - this.#firstSequence;
+    return pressureOf(this.#reader.memory, messages, this.#endOffset - this.#firstOffset);
   }
 
   /** The batch was emptied or its limits have changed. */

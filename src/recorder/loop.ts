@@ -8,8 +8,8 @@ import { StreamRecording } from './stream.js';
 
 /** Longest wait that single messages do not end, while messages come. */
 const NAP_MS = 10;
-/** A nap lets rings fill by so much at most; if they fill faster than a nap can be short, there is none. */
-const NAP_SHARE = 1 / 8;
+/** A nap brings a ring nearer to its flush by so much at most; if it fills faster than naps can be short, there is none. */
+const NAP_PRESSURE = 1 / 4;
 const LEAST_NAP_MS = 1;
 /** Messages are expected for so long after the last one. */
 const LIVELY_MS = 100;
@@ -69,8 +69,8 @@ export class RecorderLoop {
       pace = Math.max(pace, stream.pace());
     }
     const ms = Math.max(0, deadline - time);
-    // At the pace since the last wait a ring fills by NAP_SHARE in so many milliseconds.
-    const nap = Math.min(NAP_MS, (elapsed * NAP_SHARE) / pace);
+    // At the pace since the last wait a ring fills by NAP_PRESSURE in so many milliseconds.
+    const nap = Math.min(NAP_MS, (elapsed * NAP_PRESSURE) / pace);
     if (time - this.#lastWork < LIVELY_MS && nap >= LEAST_NAP_MS) bed.nap(mark, Math.min(nap, ms));
     else bed.sleep(mark, ms, () => this.#pending());
     this.#lastWait = now();

@@ -1,5 +1,5 @@
 import { textOf } from '../errors.js';
-import { attachRing, NEARLY_FULL } from '../ring/layout.js';
+import { attachRing } from '../ring/layout.js';
 import { Backoff } from './backoff.js';
 import { Batch } from './batch.js';
 import type { RecorderContext } from './context.js';
@@ -38,7 +38,7 @@ export class StreamRecording {
   #firstAt = 0;
   #lastAt = 0;
   #failure: Failure | null = null;
-  /** Messages taken since `pace` was asked, as a share of the ring. */
+  /** Pressure of the messages taken since `pace` was asked. */
   #taken = 0;
 
   constructor(context: RecorderContext, { stream, ring, from, seq, held }: AddControl) {
@@ -74,7 +74,7 @@ export class StreamRecording {
     return Math.min(after(this.#firstAt, every), after(this.#lastAt, idle));
   }
 
-  /** The share of the ring that was taken since the last call: how fast it fills. */
+  /** Pressure of what was taken since the last call: how fast the ring fills. */
   pace(): number {
     const taken = this.#taken;
     this.#taken = 0;
@@ -105,13 +105,13 @@ export class StreamRecording {
   }
 
   #take(): boolean {
-    const before = this.#drain.share();
+    const before = this.#drain.pressure();
     const rows = this.#batch.rows;
     const result = this.#drain.step(this.#limits());
     if (result === 'took') {
       this.#lastAt = this.#context.now();
       if (rows === 0) this.#firstAt = this.#lastAt;
-      this.#taken += this.#drain.share() - before;
+      this.#taken += this.#drain.pressure() - before;
       Atomics.store(this.#held, 0, this.#batch.rows);
     }
     return result !== 'nothing';
@@ -132,7 +132,7 @@ export class StreamRecording {
     const now = this.#context.now();
     if (this.#failure !== null) return now >= this.#failure.retryAt ? this.#failure.reason : null;
     const { every, bytes, messages, idle } = this.#stream.flush;
-    if (this.#drain.share() >= NEARLY_FULL) return 'full';
+    if (this.#drain.pressure() >= 1) return 'full';
     if (messages > 0 && this.#batch.rows >= messages) return 'messages';
     if (this.#drain.limited || (bytes > 0 && this.#batch.rawBytes >= bytes)) return 'bytes';
     if (now >= after(this.#firstAt, every)) return 'every';

@@ -30,9 +30,6 @@
 export const WRITTEN = 0;
 export const TAIL = 1;
 
-/** The share of a ring from which on its messages are written without being asked for, so that nobody waits. */
-export const NEARLY_FULL = 3 / 4;
-
 const CONTROL_BYTES = 64;
 const BYTES_PER_SLOT = 8 + 8 + 6 * 4;
 
@@ -108,6 +105,15 @@ export function attachRing({ shared, messages, size }: RingHandle): RingMemory {
     bytes: new Uint8Array(shared, at, size),
     words: new Int32Array(shared, at, size / 4),
   };
+}
+
+/**
+ * How much a ring wants to be emptied; from 1 on its messages are written without being asked for, so that nobody
+ * waits for room. Half of the messages: while they are written the other half takes what comes, as fast as files are
+ * made. Three quarters of the bytes: large payloads are worth large files, and are seldom that many.
+ */
+export function pressureOf(ring: RingMemory, messages: number, bytes: number): number {
+  return Math.max((messages * 2) / ring.messages, (bytes * 4) / (ring.size * 3));
 }
 
 /** The whole sequence whose low 32 bits are `low`, given one known to be at most 2^31 before it. */

@@ -5,6 +5,7 @@ import {
   META_PAD_SHIFT,
   META_QOS,
   META_RETAIN,
+  pressureOf,
   type RingMemory,
   TAIL,
   WRITTEN,
@@ -60,10 +61,9 @@ export class RingWriter {
     return this.#reusable === this.#written ? 0 : this.#offset - offsets[this.#reusable & mask];
   }
 
-  /** How full the ring is, 0 to 1: of its messages or of its bytes, whichever is more. */
-  get share(): number {
-    const { messages, size } = this.memory;
-    return Math.max((this.#written - this.#reusable) / messages, this.pendingBytes / size);
+  /** See `pressureOf`: of what is in no file yet. */
+  get pressure(): number {
+    return pressureOf(this.memory, this.#written - this.#reusable, this.pendingBytes);
   }
 
   /** Whether a record of these lengths can ever be held. */

@@ -70,19 +70,24 @@ export class Program {
     t.after(() => this.child.kill('SIGKILL'));
   }
 
-  /** Resolves when a line of standard output, or of standard error, matches. */
+  /** Resolves with a line of standard output, or of standard error, that matches. */
   async says(pattern: RegExp, on: 'stdout' | 'stderr' = 'stdout'): Promise<string> {
     const find = () => this[on].lines.find((line) => pattern.test(line));
-    while (find() === undefined) {
+    await this.#until(() => find() !== undefined, on);
+    return find()!;
+  }
+
+  /** Resolves when so many lines are on standard output. */
+  printed(count: number): Promise<void> {
+    return this.#until(() => this.stdout.lines.length >= count, 'stdout');
+  }
+
+  async #until(reached: () => boolean, on: 'stdout' | 'stderr'): Promise<void> {
+    while (!reached()) {
       const more = once(this.child[on]!, 'data').then(() => true);
       if (await Promise.race([more, this.#closed.then(() => false)])) continue;
-      if (find() === undefined) {
-        throw new Error(
-          `the program ended without saying ${pattern}:\n${this.stdout.text}${this.stderr.text}`,
-        );
-      }
+      if (!reached()) throw new Error(`the program ended too early:\n${this.stdout.text}${this.stderr.text}`);
     }
-    return find()!;
   }
 
   /** The exit code, or the signal that ended it. */

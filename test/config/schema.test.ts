@@ -59,7 +59,7 @@ test('a parsed configuration parses to itself', () => {
 });
 
 test('the words and the numbers of whenFull', () => {
-  const words = ['return', 'drop-oldest', 'reject', 'flush'] as const;
+  const words = ['reject', 'drop-oldest', 'return', 'flush'] as const;
   for (const [number, word] of words.entries()) {
     for (const written of [word, number, String(number)]) {
       assert.equal(parseStream(stream({ ring: { whenFull: written } })).ring.whenFull, word);

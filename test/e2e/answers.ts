@@ -106,5 +106,7 @@ export async function publishAll(
   messages: readonly { topic: string; payload: Buffer; qos: 0 | 1 | 2 }[],
 ): Promise<void> {
   await Promise.all(messages.map(({ topic, payload, qos }) => client.publishAsync(topic, payload, { qos })));
+  // QoS 0 is not acknowledged, but what comes after it in order is.
+  await client.publishAsync('end', '', { qos: 1 });
   await client.endAsync();
 }

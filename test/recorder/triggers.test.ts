@@ -72,16 +72,16 @@ test('idle: so long after the last row', () => {
   assert.deepEqual(rig.files(), [['idle', 3]]);
 });
 
-test('full: at three quarters of the ring, by messages or by bytes', () => {
+test('full: at half of the messages or three quarters of the bytes of the ring', () => {
   const rig = new Rig();
   const few = rig.add(stream('few'), 16);
-  rig.append(few, 11);
+  rig.append(few, 7);
   rig.settle();
   assert.deepEqual(rig.files(), []);
   rig.append(few, 1);
   rig.settle();
-  assert.deepEqual(rig.files(), [['full', 12]]);
-  few.commit(12);
+  assert.deepEqual(rig.files(), [['full', 8]]);
+  few.commit(8);
 
   const small = rig.add(stream('small'), 1024, 4096);
   rig.append(small, 11, 'x'.repeat(240));

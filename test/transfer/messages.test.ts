@@ -66,7 +66,7 @@ test('anything else is no topic of a file', () => {
     'ParquetFile/r1/1~2_3.parquet.part/0',
     'ParquetFile/r1/1~2_3.parquet\n/0',
     'ParquetFile/r1/1~2_3.parquet\0/0',
-    `ParquetFile/r1/1~2_${'3'.repeat(100)}.parquet/0`,
+    `ParquetFile/r1/1~2_${'3'.repeat(210)}.parquet/0`,
     'ParquetFile/r1/1~2_3.parquet/00',
     'ParquetFile/r1/1~2_3.parquet/-1',
     'ParquetFile/r1/1~2_3.parquet/+1',

@@ -188,7 +188,7 @@ test('hostile ids, names and topics make no file', async (t) => {
     'ParquetFile/../1~2_3.parquet/init',
     'ParquetFile/r1/../init',
     'ParquetFile/r1/1~2_3.parquet/../init',
-    'ParquetFile/r1/x.parquet/init',
+    'ParquetFile/r1/.x.parquet/init',
     'ParquetFile//1~2_3.parquet/init',
     'other/r1/1~2_3.parquet/init',
   ];

@@ -72,7 +72,7 @@ export class Demo {
       (error) => this.#differences.push(`a sensor failed: ${error}`),
     );
     step(`driving for ${seconds} s`);
-    const first = Math.ceil((seconds * 2) / 3);
+    const first = (seconds * 2) / 3;
     await vehicle.drive(first);
     for (const { name } of DEMO_STREAMS) await retrieval.flush(name);
     await vehicle.drive(seconds - first);

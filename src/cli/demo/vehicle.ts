@@ -51,7 +51,8 @@ export class Vehicle {
       await delay(TICK_MS);
       elapsed = Math.min(seconds, (performance.now() - begun) / 1000);
       for (const fitted of this.#sensors) {
-        const due = Math.floor((this.#driven + elapsed) * fitted.sensor.rate);
+        // The sum of two drives may be a rounding error short of a whole number.
+        const due = Math.floor((this.#driven + elapsed) * fitted.sensor.rate + 1e-6);
         while (fitted.published < due) acknowledged.push(this.#publish(fitted));
       }
     }
