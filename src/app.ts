@@ -68,6 +68,8 @@ export class App {
   readonly #clockStore: ClockStore;
   readonly #releaseDataDir: () => Promise<void>;
   readonly #clockTimer: NodeJS.Timeout;
+  /** Ends the waiting of those who published from inside and have no answer yet. */
+  readonly #publishing = new Set<(error: Error) => void>();
   #http: HttpInterface | null = null;
   #transferClient: TransferClient | null = null;
   #opened = false;
@@ -89,6 +91,11 @@ export class App {
     this.streams = streams;
     this.#clockStore = clockStore;
     this.#releaseDataDir = releaseDataDir;
+    clock.onCorrection = (correction) => {
+      log.warn({ ...correction }, 'the wall clock stepped; keys go on, and a correction is recorded');
+      streams.correct(clock.corrections);
+      this.#saveClock();
+    };
     this.#clockTimer = setInterval(() => this.#saveClock(), SAVE_EVERY / 1000);
     this.#clockTimer.unref();
     this.#reader = FileReader.start({ log });
@@ -183,7 +190,12 @@ export class App {
     if (isOwnTopic(topic)) throw new MqttStreamError('TOPIC_RESERVED', [topic]);
     const packet = { ...message, payload: typeof payload === 'string' ? Buffer.from(payload) : payload };
     return new Promise((resolve, reject) => {
-      this.broker.publish(packet, (error?: Error | null) => (error ? reject(error) : resolve()));
+      this.#publishing.add(reject);
+      this.broker.publish(packet, (error?: Error | null) => {
+        this.#publishing.delete(reject);
+        if (error) reject(error);
+        else resolve();
+      });
     });
   }
 
@@ -267,6 +279,7 @@ export class App {
       await this.#clockStore.save(unwritten.length === 0);
       return unwritten;
     } finally {
+      for (const reject of this.#publishing) reject(new MqttStreamError('SHUTTING_DOWN'));
       await this.#releaseDataDir();
       // Last, so that whoever asks meanwhile is told "stopping".
       await this.#http?.close();

@@ -60,7 +60,6 @@ export const ERRORS = {
   },
   STREAM_NOT_FOUND: { message: 'there is no stream "%s"; known are: %s', reason: 0x83, status: 404 },
   STREAM_EXISTS: { message: 'a stream "%s" exists already; remove it first', reason: 0x83, status: 409 },
-  FILE_NOT_FOUND: { message: 'stream "%s" has no file "%s"', reason: 0x83, status: 404 },
   FILE_CORRUPT: {
     message: 'the file %s cannot be read and was set aside: %s',
     reason: 0x80,
@@ -71,18 +70,8 @@ export const ERRORS = {
     reason: 0x80,
     status: 503,
   },
-  REPLAY_SUBSCRIBER_GONE: {
-    message: 'the replay ended early: nobody subscribes to %s any more',
-    reason: 0x80,
-    status: 410,
-  },
 
-  // routing and capture
-  CAPTURE_REFUSED: {
-    message: 'stream "%s" is full and its policy is "reject": the message was routed but not captured',
-    reason: 0x97,
-    status: 503,
-  },
+  // routing
   TOPIC_RESERVED: {
     message: 'topic "%s" is reserved for the broker; publish elsewhere',
     reason: 0x87,

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Catalog } from './catalog/catalog.js';
 import type { FileEntry } from './catalog/entry.js';
 import type { Clock } from './clock/clock.js';
+import type { Correction } from './clock/correction.js';
 import type { StreamConfig } from './config/schema.js';
 import { MqttStreamError } from './errors.js';
 import { Exchange } from './exchange/exchange.js';
@@ -75,10 +76,6 @@ export class Streams {
       onRecovered: (name) => streams.#failing.delete(name),
       onReplaced: (lost) => streams.#replaced(lost),
     });
-    clock.onCorrection = (correction) => {
-      log.warn({ ...correction }, 'the wall clock stepped; keys go on, and a correction is recorded');
-      streams.#recorder.correct(clock.corrections);
-    };
     streams.#retention = setInterval(() => {
       for (const name of streams.#held.keys()) streams.#retain(name);
     }, RETAIN_EVERY_MS);
@@ -131,6 +128,11 @@ export class Streams {
     const { sha256 } = await this.#recorder.hash(file.path);
     this.#options.catalog.setSha256(file, sha256);
     return sha256;
+  }
+
+  /** All of the clock's corrections, for the metadata of files to come. */
+  correct(corrections: readonly Correction[]): void {
+    this.#recorder.correct(corrections);
   }
 
   /** The streams whose last attempt to write a file failed, and why. */

@@ -3,11 +3,11 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { AedesOptions } from 'aedes';
+import { TRANSFER_USER } from '../../src/topics.js';
 import { TransferClient, type TransferClientOptions } from '../../src/transfer/client.js';
 import { WINDOW } from '../../src/transfer/sending.js';
 import { type OpenFile, openForReading } from '../../src/transfer/source.js';
-import { TRANSFER_USER } from '../../src/topics.js';
-import { parseFileTopic, TRANSFER_TOPIC} from '../../src/transfer/topics.js';
+import { parseFileTopic, TRANSFER_TOPIC } from '../../src/transfer/topics.js';
 import {
   bytesOf,
   deferred,
