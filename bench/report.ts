@@ -14,6 +14,9 @@ export interface Report {
   readonly questions: readonly { readonly name: QuestionName; readonly answer: Answer }[];
 }
 
+/** Share of the cores that other work used before. */
+const BUSY = 0.25;
+
 /** Lines of cells under a head; how they are put together is up to the caller. */
 interface Cells {
   readonly head: readonly string[];
@@ -45,6 +48,7 @@ export function markdownOf({ command, date, quick, machine, versions, questions 
       .map(([name, version]) => `${name} ${version}`)
       .join(', ')}`,
   ];
+  if (load > BUSY * cores) lines.push('- Other work was running: this machine can do more.');
   if (quick) lines.push('- A quick run: these figures mean nothing.');
   for (const { name, answer } of questions) {
     lines.push('', `## ${name}: ${QUESTIONS[name].asks}`);
@@ -81,7 +85,7 @@ function ratio(row: Row, rows: readonly Row[], { key }: Metric, moreIsBetter: bo
   const ours = rows.filter((one) => one.ours && one.case === row.case);
   const rival = ours.find(({ who }) => who.split(', ')[1] === variant) ?? ours[0];
   const share = medianOf(rival, key) / medianOf(row, key);
-  return `${number(moreIsBetter ? share : 1 / share, { digits: share > 10 || share < 0.1 ? 1 : 2 })} x as good`;
+  return `${number(moreIsBetter ? share : 1 / share, { digits: share > 10 ? 1 : 2 })} x as good`;
 }
 
 function spread(row: Row, metric: Metric): string {

@@ -9,7 +9,7 @@ import type { RunningBroker } from './running-broker.js';
 /** How our rows are called in all tables. */
 export const OURS = 'mqtt-stream';
 
-/** Our broker, in a process of its own, with a new data folder. */
+/** Our broker as `mqtt-stream start` runs it, in a process of its own, with a new data folder. */
 export class OurBroker implements RunningBroker {
   readonly name = OURS;
   readonly port: number;
@@ -29,7 +29,7 @@ export class OurBroker implements RunningBroker {
     const order: OurOrder = {
       kind: 'start',
       config: {
-        http: { enabled: false },
+        http: { port: 0 },
         log: { level: 'warn' },
         ...config,
         dataDir,

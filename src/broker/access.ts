@@ -12,7 +12,12 @@ export function isTransferClient(identity: Identity): boolean {
   return identity.local && identity.user === TRANSFER_USER;
 }
 
-/** Whether a client may publish to a topic. Requests (`$STREAM/...`) are not published but answered. */
+/** Whether a PUBLISH is a request: it is not routed but answered, on `$STREAM/result/...`, which is none itself. */
+export function isRequestTopic(topic: string): boolean {
+  return topic.startsWith('$STREAM/') && !topic.startsWith('$STREAM/result/');
+}
+
+/** Whether a client may publish to a topic. */
 export function mayPublish(identity: Identity, topic: string): boolean {
   if (!isOwnTopic(topic)) return true;
   return topic.startsWith('ParquetFile/') && isTransferClient(identity);

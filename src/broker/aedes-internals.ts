@@ -11,6 +11,7 @@ import type { UserProperties, Packet as WirePacket } from 'mqtt-packet';
 /** `lib/client.js`: one connection. */
 export interface AedesClient extends EventEmitter {
   readonly id: string;
+  readonly broker: EventEmitter;
   readonly conn: Duplex;
   /** 3, 4 or 5; null before CONNECT. */
   readonly version: 3 | 4 | 5 | null;
@@ -22,29 +23,19 @@ export interface AedesClient extends EventEmitter {
   readonly receiveMaximum: number;
   /** Largest packet that the client takes, bytes; undefined: any. */
   readonly maximumPacketSize: number | undefined;
-  /** By topic filter, filled by aedes when it restores a session. We give it a null prototype. */
-  subscriptions: Record<string, AedesSubscription>;
+  /** By topic filter, filled by aedes when it restores a session. Ours are in `Session`: we keep it empty. */
+  subscriptions: Record<string, unknown>;
   /** Feeds us packets; `_queue` holds those that came before CONNACK, which we hold ourselves. */
   readonly _parser: EventEmitter & { client: AedesClient };
   /** While true nothing is read from the socket. */
   _paused: boolean;
-  /** Next packet identifier; shared with aedes' redelivery on reconnect. */
-  _nextId: number;
   readonly _keepaliveTimer: NodeJS.Timeout | null;
   /** CONNECT asked for a clean start. */
   readonly _cleanStart: boolean;
   close(done?: () => void): void;
   disconnect(options: { reasonCode?: number }, done?: () => void): void;
+  rejectPacketTooLarge(bytes: number): void;
   resume(): void;
-}
-
-/** `lib/handlers/subscribe.js`. */
-export interface AedesSubscription {
-  readonly qos: 0 | 1 | 2;
-  readonly rh?: number;
-  readonly rap?: boolean;
-  readonly nl?: boolean;
-  readonly si?: number;
 }
 
 /** `aedes.js`: the members that are not in its types. */
@@ -52,7 +43,7 @@ export interface AedesInternals {
   /** By client id. We give it a null prototype: a client may call itself `__proto__`. */
   clients: Record<string, AedesClient>;
   brokers: Record<string, number>;
-  /** Called for every session that ends: expired, or ephemeral and disconnected. */
+  /** Called for every MQTT 5 session that ends: expired, or ephemeral and disconnected. */
   _wipeSession(client: AedesClient): void;
 }
 
@@ -108,6 +99,7 @@ export const AedesBase = Aedes as unknown as new (
   AedesInternals & {
     readonly id: string;
     readonly closed: boolean;
+    readonly maximumPacketSize: number;
     readonly connectedClients: number;
     persistence: Persistence;
     handle: (conn: Duplex) => AedesClient;
@@ -120,16 +112,23 @@ export const AedesBase = Aedes as unknown as new (
 
 export type InProcessDeliver = (packet: PublishPacket, done: () => void) => void;
 
-/** The part of an aedes persistence that we call. */
+/** The part of an aedes persistence that we call or replace. */
 export interface Persistence {
   storeRetained(packet: PublishPacket): Promise<void>;
   createRetainedStreamCombi(patterns: string[]): AsyncIterable<PublishPacket>;
-  addSubscriptions(client: { id: string }, subscriptions: object[]): Promise<void>;
-  removeSubscriptions(client: { id: string }, filters: string[]): Promise<void>;
-  outgoingEnqueueCombi(subscriptions: { clientId: string }[], packet: PublishPacket): Promise<void>;
-  outgoingUpdate(client: { id: string }, packet: object): Promise<void>;
-  outgoingStream(client: { id: string }): AsyncIterable<PublishPacket & { cmd: 'publish' | 'pubrel' }>;
+  subscriptionsByClient(client: { id: string }): Promise<{ topic: string; qos: number }[]>;
 }
 
 /** Sessions in memory. The package's types describe an older interface than its code has. */
-export const memoryPersistence = memory as unknown as () => Persistence;
+const memoryPersistence = memory as unknown as () => Persistence;
+
+/**
+ * aedes' store, which is left with wills and retained messages: subscriptions and queues are ours. aedes tells a
+ * client that its session is present if there is a subscription to restore, so it is shown one that does nothing.
+ */
+export function storeWithoutSessions(hasSession: (clientId: string) => boolean): Persistence {
+  const store = memoryPersistence();
+  store.subscriptionsByClient = async ({ id }) =>
+    hasSession(id) ? [{ topic: '$share/present', qos: 0 }] : [];
+  return store;
+}

@@ -7,8 +7,8 @@ import {
   type AedesClient,
   type InProcessDeliver,
   isClientDelivery,
-  memoryPersistence,
   type PublishPacket,
+  storeWithoutSessions,
 } from './aedes-internals.js';
 import { type Capture, NO_CAPTURE, type Origin } from './capture.js';
 import { Connection } from './connection.js';
@@ -19,7 +19,7 @@ import { type Keys, Pipeline } from './pipeline.js';
 import { PublishFrames } from './publish-frame.js';
 import { Retained } from './retained.js';
 import { Router, type Target } from './router.js';
-import { Sessions } from './session.js';
+import { Sessions } from './sessions.js';
 import { BrokerStats } from './stats.js';
 
 export interface BrokerLimits extends OutboxLimits {
@@ -59,7 +59,7 @@ export class Broker extends AedesBase {
   readonly stats = new BrokerStats();
   readonly retained = new Retained();
   readonly router = new Router();
-  readonly sessions = new Sessions(this.router);
+  readonly sessions: Sessions;
   readonly events: BrokerEvents = {
     onRequest: () => {},
     onTransferPublish: () => {},
@@ -79,7 +79,7 @@ export class Broker extends AedesBase {
   constructor({ id, keys, limits, log, capture = NO_CAPTURE }: BrokerOptions) {
     super({
       id,
-      persistence: memoryPersistence(),
+      persistence: storeWithoutSessions((clientId) => this.sessions.get(clientId)?.lasting === true),
       maximumPacketSize: limits.packetBytes,
       mq: inProcessEmitter(() => this.router),
       authenticate: (
@@ -97,6 +97,7 @@ export class Broker extends AedesBase {
     });
     this.clients = Object.create(null) as typeof this.clients;
     this.brokers = Object.create(null) as typeof this.brokers;
+    this.sessions = new Sessions(this.router, limits, this.stats);
     this.#limits = limits;
     this.#log = log;
     this.#capture = capture;
@@ -116,7 +117,6 @@ export class Broker extends AedesBase {
       limits,
       log,
       pipeline: this.#pipeline,
-      persistence: () => this.persistence,
       retained: this.retained,
       sessions: this.sessions,
       stats: this.stats,
@@ -154,9 +154,14 @@ export class Broker extends AedesBase {
     const whole = { cmd: 'publish', qos: 0, retain: false, dup: false, ...packet } as PublishPacket;
     whole.payload = Buffer.isBuffer(whole.payload) ? whole.payload : Buffer.from(whole.payload ?? '');
     this.stats.held = this.#held.size;
-    this.#pipeline.publish(whole, from?.id ? this.#capture.origin(from.id) : this.#own, (error) =>
-      finished?.(error),
-    );
+    const origin = from?.id ? this.#capture.origin(from.id) : this.#own;
+    try {
+      this.#pipeline.publish(whole, origin, (error) => finished?.(error));
+    } catch (error) {
+      // aedes publishes wills in the middle of closing a connection, where nobody catches.
+      this.#log.error({ err: error, topic: whole.topic }, 'a message could not be published');
+      finished?.(error instanceof Error ? error : new Error(String(error)));
+    }
   }
 
   /** To connected subscribers only; see `Pipeline.deliver`. */
@@ -193,8 +198,9 @@ export class Broker extends AedesBase {
 
   override _wipeSession(client: AedesClient): void {
     super._wipeSession(client);
-    const session = this.#connections.get(client)?.session ?? null;
-    if (session === null || session.outbox === null) this.sessions.end(client.id);
+    const session = this.sessions.get(client.id);
+    // Another connection of the same client may have taken the session over.
+    if (session !== undefined && (session.outbox ?? { client }).client === client) this.sessions.end(session);
   }
 
   get heldConnections(): number {
@@ -215,19 +221,22 @@ export class Broker extends AedesBase {
 
   override close(done?: () => void): void {
     if (this.#keepAlive !== null) clearInterval(this.#keepAlive);
+    // aedes ends only those that have said CONNECT; the others would keep the listeners open.
+    for (const { conn, connected } of this.#connections.keys()) if (!connected) conn.destroy();
     super.close(done);
   }
 
   #accept(conn: Duplex, accept: (conn: Duplex) => AedesClient): AedesClient {
-    if (this.#connections.size >= this.#limits.connections) {
-      this.#log.warn({ most: this.#limits.connections }, 'a connection was refused: there are too many');
+    const { connections: most } = this.#limits;
+    if (this.closed || this.#connections.size >= most) {
+      if (!this.closed) this.#log.warn({ most }, 'a connection was refused: there are too many');
       conn.destroy();
       return accept(conn);
     }
     writeOnceATurn(conn);
     const client = accept(conn);
     const identity: Identity = { user: null, local: isLocalAddress((conn as Socket).remoteAddress) };
-    const connection = new Connection(client, identity, (one, packet) =>
+    const connection = new Connection(client, identity, this.#limits, (one, packet) =>
       handlePacket(this.#handlers, one, packet),
     );
     this.#connections.set(client, connection);
@@ -244,37 +253,15 @@ export class Broker extends AedesBase {
 
   #connected(connection: Connection): void {
     const { client } = connection;
-    const outbox = new Outbox(client, this.persistence, this.#limits, this.stats);
-    const session = this.sessions.attach(client, outbox);
+    client.subscriptions = {};
+    // It may have gone while aedes was letting it in.
+    if (client.closed) return;
+    const session = this.sessions.open(client);
+    const outbox = new Outbox(client, session.backlog, this.#limits, this.stats);
+    session.attach(outbox);
     connection.outbox = outbox;
     connection.session = session;
     connection.origin = this.#capture.origin(client.id);
-    if (session.lasting) {
-      this.#restore(connection, outbox).catch((error: unknown) => client.emit('error', error));
-    } else {
-      connection.release();
-    }
-  }
-
-  /** aedes has sent the stored queue as it was when it looked; what was stored since goes out here. */
-  async #restore(connection: Connection, outbox: Outbox): Promise<void> {
-    const { client } = connection;
-    const session = connection.session!;
-    outbox.restoring();
-    let last = 0;
-    let stored = 0;
-    for await (const packet of this.persistence.outgoingStream(client)) {
-      stored++;
-      last = Math.max(last, packet.brokerCounter ?? 0);
-      if (packet.messageId !== undefined) {
-        outbox.adopt(packet.messageId);
-        continue;
-      }
-      const variant = { version5: outbox.version5, qos: packet.qos, retain: false, identifiers: null };
-      outbox.resend(new PublishFrames(packet), variant);
-    }
-    session.stored = stored;
-    outbox.restored(last);
     connection.release();
   }
 

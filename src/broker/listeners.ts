@@ -24,11 +24,16 @@ export interface Listener {
   close(): Promise<void>;
 }
 
+const FRAME_SLACK = 1024 * 1024;
+const CLOSE_MS = 1000;
+
 /** Starts one listener. Rejects with PORT_IN_USE or LISTEN_FAILED. */
 export async function listen(broker: Broker, options: ListenerOptions): Promise<Listener> {
   const { protocol, host, path = '/mqtt' } = options;
   const server = protocol === 'tcp' ? tcpServer(broker) : webSocketServer(broker, path);
   await bound(server, host, options.port);
+  // No more descriptors, for example: it goes on listening.
+  server.on('error', (error) => broker.emit('error', error));
   const { port } = server.address() as AddressInfo;
   const shown = host.includes(':') ? `[${host}]` : host;
   return {
@@ -38,8 +43,11 @@ export async function listen(broker: Broker, options: ListenerOptions): Promise<
     url: protocol === 'tcp' ? `mqtt://${shown}:${port}` : `ws://${shown}:${port}${path}`,
     close: () =>
       new Promise((resolve) => {
-        server.close(() => resolve());
-        if ('closeIdleConnections' in server) server.closeIdleConnections();
+        // Its callback would wait for the connections.
+        server.close();
+        // Those that have become WebSockets are not meant by this.
+        if ('closeAllConnections' in server) server.closeAllConnections();
+        setImmediate(resolve);
       }),
   };
 }
@@ -52,13 +60,21 @@ function webSocketServer(broker: Broker, path: string): HttpServer {
   const http = createHttpServer((_request, response) => {
     response.writeHead(426, { 'content-type': 'text/plain' }).end('MQTT over WebSocket only\n');
   });
-  const sockets = new WebSocketServer({
+  const options = {
     server: http,
     path,
+    // A frame may hold several packets.
+    maxPayload: broker.maximumPacketSize + FRAME_SLACK,
+    // Of a peer that does not answer a close.
+    closeTimeout: CLOSE_MS,
     // [MQTT-6.0.0-3]; clients of 3.1 name it mqttv3.1
-    handleProtocols: (offered) => ['mqtt', 'mqttv3.1'].find((name) => offered.has(name)) ?? false,
+    handleProtocols: (offered: Set<string>) =>
+      ['mqtt', 'mqttv3.1'].find((name) => offered.has(name)) ?? false,
     perMessageDeflate: false,
-  });
+  };
+  const sockets = new WebSocketServer(options);
+  // It repeats the errors of the HTTP server, which are answered there.
+  sockets.on('error', () => {});
   sockets.on('connection', (socket, request) => {
     request.socket.setNoDelay(true);
     broker.handle(new WebSocketStream(socket, request.socket.remoteAddress));

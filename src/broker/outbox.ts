@@ -1,26 +1,21 @@
-import type { AedesClient, Persistence } from './aedes-internals.js';
-import type { PublishFrames, Variant, Wire } from './publish-frame.js';
+import type { AedesClient } from './aedes-internals.js';
+import type { Backlog, BacklogLimits, Delivery } from './backlog.js';
+import { expired } from './expiry.js';
+import { Fifo } from './fifo.js';
+import { writeAck } from './packet-writer.js';
+import type { PublishFrames, Variant } from './publish-frame.js';
 import type { BrokerStats } from './stats.js';
 
-export interface OutboxLimits {
-  /** Most bytes that wait for one client. */
-  readonly clientQueueBytes: number;
-  /** Most messages of QoS 1 and 2 that wait for one client. */
-  readonly clientQueueMessages: number;
+export interface OutboxLimits extends BacklogLimits {
   /** Most messages of QoS 1 and 2 that one client has not acknowledged; its Receive Maximum may be less. */
   readonly inflight: number;
 }
 
-/** Above this a replay waits for its subscriber. Bytes not yet taken by the socket. */
+/** Bytes not yet taken by the socket: above this a replay waits for its subscriber. */
 const BUSY_BYTES = 256 * 1024;
+/** And above this QoS 1 and 2 wait here: what a reconnected client missed must not use up the bound at once. */
+const SOCKET_BYTES = 1024 * 1024;
 const QUOTA_EXCEEDED = 0x97;
-
-interface Waiting {
-  readonly frames: PublishFrames;
-  readonly variant: Variant;
-  /** The message is in the persisted queue of the session too, which has to learn its packet identifier. */
-  readonly stored: boolean;
-}
 
 /**
  * All PUBLISH packets to one connected client, in order and within bounds. It never makes a publisher wait: QoS 0
@@ -29,29 +24,33 @@ interface Waiting {
  */
 export class Outbox {
   readonly client: AedesClient;
+  readonly #backlog: Backlog;
   readonly #limits: OutboxLimits;
   readonly #stats: BrokerStats;
-  readonly #persistence: Persistence;
-  readonly #wire: Wire;
   readonly #window: number;
-  /** Packet identifiers in use towards the client. */
-  readonly #inflight = new Set<number>();
-  #waiting: Waiting[] = [];
-  #next = 0;
+  readonly #socketBytes: number;
+  /** By packet identifier, sent and not acknowledged; null if nothing of it is needed any more. */
+  readonly #inflight = new Map<number, Delivery | null>();
+  /** Identifiers of messages that were sent on an earlier connection and are not yet sent again. */
+  readonly #reserved = new Set<number>();
+  #nextId = 1;
+  readonly #waiting = new Fifo<Delivery>();
   #waitingBytes = 0;
-  /** Live messages wait until those of before the connection have gone out. */
-  #restoring = false;
+  /** The part of what waits that waited before the connection: the bounds are for what came since. */
+  #restored = { messages: 0, bytes: 0 };
   #closed = false;
   readonly #relief: (() => void)[] = [];
 
-  constructor(client: AedesClient, persistence: Persistence, limits: OutboxLimits, stats: BrokerStats) {
+  constructor(client: AedesClient, backlog: Backlog, limits: OutboxLimits, stats: BrokerStats) {
     this.client = client;
-    this.#persistence = persistence;
+    this.#backlog = backlog;
     this.#limits = limits;
     this.#stats = stats;
-    this.#wire = client.conn;
     this.#window = Math.min(limits.inflight, client.receiveMaximum);
-    client.conn.on('drain', () => this.#relieve());
+    // Below the stream's own mark there is no 'drain' to go on with.
+    const least = client.conn.writableHighWaterMark;
+    this.#socketBytes = Math.max(least, Math.min(limits.clientQueueBytes / 2, SOCKET_BYTES));
+    client.conn.on('drain', () => this.#pump());
     client.conn.once('close', () => this.close());
   }
 
@@ -60,7 +59,7 @@ export class Outbox {
   }
 
   get waitingMessages(): number {
-    return this.#waiting.length - this.#next;
+    return this.#waiting.length;
   }
 
   get queuedBytes(): number {
@@ -78,125 +77,130 @@ export class Outbox {
     else callback();
   }
 
-  deliver(frames: PublishFrames, variant: Variant, stored: boolean): void {
-    if (this.#closed) return;
-    const most = this.client.maximumPacketSize;
-    if (most !== undefined && frames.bytes(variant) > most) {
-      // The server acts as if it had completed sending the message [MQTT-3.1.2-25].
-      this.#stats.dropped++;
-      return;
+  /** False: not taken, the client is or has just been disconnected. `keep`: in the backlog until acknowledged. */
+  deliver(frames: PublishFrames, variant: Variant, keep: boolean): boolean {
+    if (this.#closed) return false;
+    if (variant.qos === 0 && this.waitingMessages === 0) {
+      if (!this.#open(variant) || this.#tooLarge(frames, variant)) this.#stats.dropped++;
+      else this.#write(frames, variant, 0, false);
+      return true;
     }
-    if (variant.qos === 0 && !this.#restoring && this.waitingMessages === 0) {
-      if (this.client.conn.writableLength > this.#limits.clientQueueBytes) this.#stats.dropped++;
-      else this.#write(frames, variant, 0);
-      return;
+    const delivery = { frames, variant, kept: false, id: 0, released: false };
+    const waits = this.waitingMessages > 0 || !this.#open(variant);
+    if (waits && this.#full(delivery)) return this.#overflow(variant, keep);
+    if (keep) this.#backlog.keep(delivery);
+    if (waits) this.#wait(delivery);
+    else this.#send(delivery);
+    return true;
+  }
+
+  /** Sends what the session's client has not acknowledged on earlier connections [MQTT-4.4.0-1]. */
+  restore(): void {
+    for (const delivery of this.#backlog) {
+      delivery.variant = { ...delivery.variant, version5: this.version5 };
+      if (delivery.id > 0) this.#reserved.add(delivery.id);
+      this.#wait(delivery);
     }
-    if (this.#restoring || this.waitingMessages > 0 || !this.#open()) this.#wait({ frames, variant, stored });
-    else this.#send({ frames, variant, stored });
-  }
-
-  /** Messages of before this connection are read from the store; live ones wait until `restored`. */
-  restoring(): void {
-    this.#restoring = true;
-  }
-
-  /** A stored message that is in flight already, under this identifier. */
-  adopt(id: number): void {
-    this.#inflight.add(id);
-  }
-
-  /** A stored message that is not in flight yet. */
-  resend(frames: PublishFrames, variant: Variant): void {
-    this.#send({ frames, variant, stored: true });
-  }
-
-  /** Live messages go on; stored ones up to key `last` were sent by `adopt` or `resend`. */
-  restored(last: number): void {
-    this.#restoring = false;
-    const held = this.#waiting.slice(this.#next);
-    this.#waiting = [];
-    this.#next = 0;
-    this.#waitingBytes = 0;
-    for (const one of held) {
-      if (!one.stored || (one.frames.packet.brokerCounter ?? 0) > last) {
-        this.deliver(one.frames, one.variant, one.stored);
-      }
-    }
+    this.#restored = { messages: this.waitingMessages, bytes: this.#waitingBytes };
+    this.#pump();
   }
 
   /** The client has acknowledged `id` for good: PUBACK, PUBCOMP, or PUBREC with an error. */
   acknowledged(id: number): void {
-    if (!this.#inflight.delete(id)) return;
+    const delivery = this.#inflight.get(id);
+    if (delivery === undefined) return;
+    this.#inflight.delete(id);
+    if (delivery !== null) this.#backlog.delete(delivery);
     this.#pump();
+  }
+
+  /** PUBREC. False: no message with this identifier is in flight. */
+  received(id: number): boolean {
+    const delivery = this.#inflight.get(id);
+    if (delivery) delivery.released = true;
+    return delivery !== undefined;
   }
 
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    for (const one of this.#waiting.slice(this.#next)) if (!one.stored) this.#stats.dropped++;
-    this.#waiting = [];
-    this.#next = 0;
+    for (const { kept } of this.#waiting) if (!kept) this.#stats.dropped++;
+    this.#waiting.clear();
     this.#waitingBytes = 0;
     this.#relieve();
   }
 
-  #open(): boolean {
-    return (
-      this.#inflight.size < this.#window && this.client.conn.writableLength <= this.#limits.clientQueueBytes
-    );
+  #open({ qos }: Variant): boolean {
+    const { writableLength } = this.client.conn;
+    if (qos === 0) return writableLength <= Math.max(this.#limits.clientQueueBytes, this.#socketBytes);
+    return this.#inflight.size < this.#window && writableLength <= this.#socketBytes;
   }
 
-  #wait(one: Waiting): void {
+  #full({ frames }: Delivery): boolean {
     const { clientQueueBytes, clientQueueMessages } = this.#limits;
-    const waiting = this.waitingMessages;
+    const waiting = this.waitingMessages - this.#restored.messages;
+    const bytes = this.queuedBytes - this.#restored.bytes + frames.payloadBytes;
     // One message always may wait, be it larger than the bound.
-    if (
-      waiting >= clientQueueMessages ||
-      (waiting > 0 && this.queuedBytes + one.frames.payloadBytes > clientQueueBytes)
-    ) {
-      if (!one.stored) this.#stats.dropped++;
-      if (one.variant.qos > 0 && !this.client.closed) {
-        this.#stats.quotaDisconnects++;
-        this.client.disconnect({ reasonCode: QUOTA_EXCEEDED });
-      }
-      return;
-    }
-    one.frames.detach();
-    this.#waiting.push(one);
-    this.#waitingBytes += one.frames.payloadBytes;
+    return waiting >= clientQueueMessages || (waiting > 0 && bytes > clientQueueBytes);
   }
 
-  #send({ frames, variant, stored }: Waiting): void {
-    if (variant.qos === 0) {
-      this.#write(frames, variant, 0);
-      return;
-    }
-    const id = this.#freeId();
-    this.#inflight.add(id);
-    if (stored) {
-      const { brokerId, brokerCounter } = frames.packet;
-      this.#persistence
-        .outgoingUpdate(this.client, { cmd: 'publish', brokerId, brokerCounter, messageId: id })
-        .catch((error: unknown) => this.client.emit('error', error));
-    }
-    this.#write(frames, variant, id);
+  #overflow({ qos }: Variant, keep: boolean): boolean {
+    if (!keep) this.#stats.dropped++;
+    if (qos === 0) return true;
+    this.#stats.quotaDisconnects++;
+    this.close();
+    this.client.disconnect({ reasonCode: QUOTA_EXCEEDED });
+    return false;
   }
 
-  #write(frames: PublishFrames, variant: Variant, id: number): void {
+  #wait(delivery: Delivery): void {
+    delivery.frames.detach();
+    this.#waiting.push(delivery);
+    this.#waitingBytes += delivery.frames.payloadBytes;
+  }
+
+  #send(delivery: Delivery): void {
+    const { frames, variant, kept, id, released } = delivery;
+    const again = id > 0;
+    if (again) this.#reserved.delete(id);
+    // One that was sent already is not late any more (MQTT 5 section 3.3.2.3.3).
+    const late = !again && frames.packet.messageExpiry !== undefined && expired(frames.packet, Date.now());
+    if (late || (!released && this.#tooLarge(frames, variant))) {
+      this.#stats.dropped++;
+      this.#backlog.delete(delivery);
+      return;
+    }
+    if (variant.qos > 0) {
+      if (!again) delivery.id = this.#freeId();
+      this.#inflight.set(delivery.id, kept ? delivery : null);
+    }
+    if (released) writeAck(this.client, 'pubrel', id, 0);
+    else this.#write(frames, variant, delivery.id, again);
+  }
+
+  #tooLarge(frames: PublishFrames, variant: Variant): boolean {
+    // The server acts as if it had completed sending the message [MQTT-3.1.2-25].
+    const most = this.client.maximumPacketSize;
+    return most !== undefined && frames.bytes(variant) > most;
+  }
+
+  #write(frames: PublishFrames, variant: Variant, id: number, again: boolean): void {
     this.#stats.sent++;
     this.#stats.bytesSent += frames.payloadBytes;
-    frames.write(this.#wire, variant, id);
+    frames.write(this.client.conn, variant, id, again);
   }
 
   #pump(): void {
-    while (!this.#restoring && this.waitingMessages > 0 && this.#open()) {
-      const one = this.#waiting[this.#next++];
-      this.#waitingBytes -= one.frames.payloadBytes;
+    for (let one = this.#waiting.first; one !== undefined; one = this.#waiting.first) {
+      if (this.client.closed || !this.#open(one.variant)) break;
+      const bytes = one.frames.payloadBytes;
+      this.#waiting.shift();
+      this.#waitingBytes -= bytes;
+      if (this.#restored.messages > 0) {
+        this.#restored.messages--;
+        this.#restored.bytes -= bytes;
+      }
       this.#send(one);
-    }
-    if (this.#next > 1024 && this.#next * 2 > this.#waiting.length) {
-      this.#waiting = this.#waiting.slice(this.#next);
-      this.#next = 0;
     }
     this.#relieve();
   }
@@ -208,9 +212,9 @@ export class Outbox {
 
   /** An identifier not in use; the window is smaller than their number. */
   #freeId(): number {
-    let id = this.client._nextId;
-    while (this.#inflight.has(id)) id = id >= 65_535 ? 1 : id + 1;
-    this.client._nextId = id >= 65_535 ? 1 : id + 1;
+    let id = this.#nextId;
+    while (this.#inflight.has(id) || this.#reserved.has(id)) id = id >= 65_535 ? 1 : id + 1;
+    this.#nextId = id >= 65_535 ? 1 : id + 1;
     return id;
   }
 }

@@ -10,6 +10,7 @@ export interface PacketFault {
 }
 
 const PROTOCOL_ERROR = 0x82;
+const CLIENT_IDENTIFIER_NOT_VALID = 0x85;
 const TOPIC_NAME_INVALID = 0x90;
 const TOPIC_ALIAS_INVALID = 0x94;
 
@@ -17,7 +18,11 @@ const TOPIC_ALIAS_INVALID = 0x94;
 export function packetFault(packet: Packet, mostLevels: number): PacketFault | null {
   switch (packet.cmd) {
     case 'connect': {
-      const { will, properties } = packet;
+      const { clientId, will, properties } = packet;
+      // What is not UTF-8 grows when it is decoded.
+      if (Buffer.byteLength(clientId) > 65_535) {
+        return { text: 'the client identifier is not well-formed', reason: CLIENT_IDENTIFIER_NOT_VALID };
+      }
       const fault = propertiesFault('connect', properties);
       if (fault !== null || will === undefined) return fault;
       if ((will.qos ?? 0) > 2) return protocolError('a will has QoS 0, 1 or 2 [MQTT-3.1.2-12]');

@@ -1,6 +1,7 @@
 import { isOwnTopic } from '../topics.js';
 import type { Persistence, PublishPacket } from './aedes-internals.js';
 import type { Capture, Origin } from './capture.js';
+import { setExpiry } from './expiry.js';
 import { PublishFrames, type Variant } from './publish-frame.js';
 import type { Retained } from './retained.js';
 import type { Route, Router, Target } from './router.js';
@@ -27,9 +28,9 @@ export interface PipelineParts {
 }
 
 /**
- * What happens to a message, in this order and in the order of arrival: key, capture, retained, stored queues,
- * subscribers. All of it happens in the call, except when a stream has no room: then nothing of it has happened,
- * and it is tried again when there is room. Stores follow behind the memory; `done` waits for them, others do not.
+ * What happens to a message, in this order and in the order of arrival: key, capture, retained, subscribers. All of
+ * it happens in the call, except when a stream has no room: then nothing of it has happened, and it is tried again
+ * when there is room. The store of retained messages follows behind the memory; `done` waits for it, others do not.
  */
 export class Pipeline {
   readonly #parts: PipelineParts;
@@ -55,8 +56,7 @@ export class Pipeline {
     }
     packet.brokerId = brokerId;
     if (origin.clientId !== null) packet.clientId = origin.clientId;
-    const expiry = packet.properties?.messageExpiryInterval;
-    if (expiry !== undefined) packet.messageExpiry = Date.now() + expiry * 1000;
+    if (packet.properties !== undefined) setExpiry(packet, Date.now());
     stats.received++;
     stats.bytesReceived += packet.payload.length;
     this.#route(packet, done, taken);
@@ -86,15 +86,12 @@ export class Pipeline {
 
   #route(packet: PublishPacket, done: Published, taken: boolean): void {
     const { persistence, retained, router } = this.#parts;
-    const route = router.route(packet.topic);
-    let stores: Promise<unknown>[] | null = null;
-    if (packet.retain) stores = [retained.store(packet, persistence())];
-    if (packet.qos > 0) stores = this.#enqueue(packet, route, stores);
-    this.#emit(packet, route, true);
-    if (stores === null) {
+    const stored = packet.retain ? retained.store(packet, persistence()) : null;
+    this.#emit(packet, router.route(packet.topic), true);
+    if (stored === null) {
       done(null, !taken);
     } else {
-      Promise.all(stores).then(
+      stored.then(
         () => done(null, !taken),
         (error: unknown) => {
           this.#parts.onFault(error);
@@ -104,43 +101,20 @@ export class Pipeline {
     }
   }
 
-  /** Puts the message into the queues of lasting sessions, each with the QoS that it will go out with. */
-  #enqueue(
-    packet: PublishPacket,
-    route: Route,
-    stores: Promise<unknown>[] | null,
-  ): Promise<unknown>[] | null {
-    let all = stores;
-    for (const qos of [1, 2] as const) {
-      const sessions: { clientId: string }[] = [];
-      for (const target of route.targets) {
-        const { session } = target;
-        if (!session.lasting || Math.min(packet.qos, target.qos) !== qos || isOwn(target, packet)) continue;
-        sessions.push({ clientId: session.clientId });
-        session.stored++;
-      }
-      if (sessions.length === 0) continue;
-      const kept = { ...packet, qos, retain: false, payload: Buffer.from(packet.payload) };
-      all ??= [];
-      all.push(this.#parts.persistence().outgoingEnqueueCombi(sessions, kept));
-    }
-    return all;
-  }
-
-  #emit(packet: PublishPacket, route: Route, stored: boolean): void {
+  /** `keep`: sessions whose client is away or does not acknowledge it get it later. */
+  #emit(packet: PublishPacket, route: Route, keep: boolean): void {
     if (route.targets.length > 0) {
       const frames = new PublishFrames(packet);
       for (const target of route.targets) {
-        const { outbox, lasting } = target.session;
-        if (outbox === null || isOwn(target, packet)) continue;
-        const qos = Math.min(packet.qos, target.qos) as 0 | 1 | 2;
+        const { session } = target;
+        if (isOwn(target, packet)) continue;
         const variant: Variant = {
-          version5: outbox.version5,
-          qos,
+          version5: session.outbox?.version5 === true,
+          qos: Math.min(packet.qos, target.qos) as 0 | 1 | 2,
           retain: packet.retain && target.retainAsPublished,
           identifiers: target.identifiers,
         };
-        outbox.deliver(frames, variant, stored && lasting && qos > 0);
+        session.deliver(frames, variant, keep);
       }
     }
     for (const deliver of route.functions) {

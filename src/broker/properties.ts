@@ -1,15 +1,21 @@
 /** Which properties a client may send in which packet, and what they look like (MQTT 5 section 2.2.2.2). */
 
+const MOST_BYTES = 65_535;
+
 type Check = (value: unknown) => boolean;
 
 const whole: Check = (value) => Number.isInteger(value) && (value as number) >= 0;
 const positive: Check = (value) => Number.isInteger(value) && (value as number) > 0;
 const flag: Check = (value) => typeof value === 'boolean';
-const text: Check = (value) => typeof value === 'string';
+/** What is not UTF-8 grows when it is decoded: it may be too long to be written again. */
+const text: Check = (value) =>
+  typeof value === 'string' && (value.length <= MOST_BYTES / 3 || Buffer.byteLength(value) <= MOST_BYTES);
 const bytes: Check = (value) => Buffer.isBuffer(value);
 /** The only property that may be repeated. */
 const pairs: Check = (value) =>
-  Object.values(value as object).every((one) => (Array.isArray(one) ? one.every(text) : text(one)));
+  Object.entries(value as object).every(
+    ([name, one]) => text(name) && (Array.isArray(one) ? one.every(text) : text(one)),
+  );
 
 const message = {
   payloadFormatIndicator: flag,

@@ -165,7 +165,8 @@ function sized(bytes: Buffer): Buffer {
   return part;
 }
 
-function varIntBytes(value: number): number {
+/** How long a Variable Byte Integer is. */
+export function varIntBytes(value: number): number {
   return value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x20_0000 ? 3 : 4;
 }
 

@@ -40,9 +40,9 @@ export class Retained {
 
   /** The messages that a new subscription gets. */
   *matching(filter: string, now: number): Generator<PublishPacket> {
-    const single = this.#messages.get(filter);
-    if (single !== undefined) {
-      if (!expired(single, now)) yield single;
+    if (!filter.includes('+') && !filter.includes('#')) {
+      const single = this.#messages.get(filter);
+      if (single !== undefined && !expired(single, now)) yield single;
       return;
     }
     const matches = topicMatcher(filter);

@@ -53,6 +53,15 @@ export class Router {
     return this.#count;
   }
 
+  /** Nothing is left of any filter. */
+  get empty(): boolean {
+    return this.#root.children.size === 0;
+  }
+
+  get rememberedTopics(): number {
+    return this.#cache.size;
+  }
+
   add(session: Session, subscription: Subscription): void {
     const node = this.#node(subscription.filter);
     if (!node.subscriptions.has(session)) this.#count++;

@@ -11,10 +11,11 @@ export class WebSocketStream extends Duplex {
   readonly remoteAddress: string | undefined;
 
   constructor(socket: WebSocket, remoteAddress: string | undefined) {
-    super({ autoDestroy: true });
+    super({ allowHalfOpen: false });
     this.#socket = socket;
     this.remoteAddress = remoteAddress;
     socket.on('message', (data: RawData, isBinary: boolean) => {
+      if (this.destroyed) return;
       if (!isBinary) {
         // Text frames are a protocol error [MQTT-6.0.0-1].
         this.destroy(new Error('MQTT over WebSocket takes binary frames only'));
@@ -22,9 +23,9 @@ export class WebSocketStream extends Duplex {
         socket.pause();
       }
     });
+    // Not `destroy`: what the peer sent before it closed is still to be read.
     socket.once('close', () => {
       if (!this.destroyed) this.push(null);
-      this.destroy();
     });
     socket.on('error', (error) => this.destroy(error));
   }

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { asKnown, MqttStreamError, textOf } from '../errors.js';
+import { TRANSFER_USER } from '../topics.js';
 import { Connection, ConnectionLost, type ConnectionOptions, type TransferLog } from './connection.js';
 import { type Abort, parseMessage, type TransferRequest, transferRequestSchema } from './messages.js';
 import { type Sending, sendFile } from './sending.js';
 import { type OpenFile, openForReading, Source } from './source.js';
-import { TRANSFER_USER } from '../topics.js';
 import { fileTopic, type Step, TRANSFER_TOPIC } from './topics.js';
 
 export interface TransferClientOptions {

@@ -26,16 +26,19 @@ test('a full stream holds publishers, asks for a flush once, and goes on in thei
   assert.equal(stream.waiting, 0);
 });
 
-test('what comes while others wait stands behind them, even if it would fit', () => {
+test('what waits or comes while others wait stands behind them, even if it would fit', () => {
   const stream = streamOf('all', { messages: 100, bytes: 4096 });
   const exchange = exchangeOf(stream);
   const router = new Router(exchange);
   const publisher = exchange.origin('a');
-  router.publish(publisher, publication('t', 'x'.repeat(3000)));
-  assert.equal(router.publish(publisher, publication('t', 'y'.repeat(2000))), false);
+  for (const payload of ['1', '2']) router.publish(publisher, publication('t', payload.repeat(1500)));
+  assert.equal(router.publish(publisher, publication('t', 'y'.repeat(3500))), false);
   assert.equal(router.publish(exchange.origin('b'), publication('t', 'small')), false);
+  commit(exchange, stream, 1);
+  assert.equal(router.publish(exchange.origin('c'), publication('t', 'late')), false);
+  assert.equal(router.payloads.length, 2);
   commit(exchange, stream);
-  assert.deepEqual(router.payloads.slice(1), ['y'.repeat(2000), 'small']);
+  assert.deepEqual(router.payloads.slice(2), ['y'.repeat(3500), 'small', 'late']);
 });
 
 test('a message published while others are admitted stands behind them', () => {
@@ -81,13 +84,16 @@ test('a message for two streams is captured in neither until both have room, the
   const publisher = exchange.origin('p');
   for (const topic of ['a', 'a']) router.publish(publisher, publication(topic, topic));
   assert.equal(router.publish(publisher, publication('both', 'x')), false);
+  assert.equal(router.publish(exchange.origin('r'), publication('a', 'behind')), false);
   for (const topic of ['b', 'b']) router.publish(exchange.origin('q'), publication(topic, topic));
   commit(exchange, one);
   assert.deepEqual([payloadsOf(one), payloadsOf(two)], [[], ['b', 'b']]);
   // It has found both full: from here on nobody takes either's room from it.
   assert.equal(router.publish(publisher, publication('a', 'late')), false);
   commit(exchange, two);
-  assert.deepEqual([payloadsOf(one), payloadsOf(two)], [['x', 'late'], ['x']]);
+  assert.deepEqual([payloadsOf(one), payloadsOf(two)], [['x', 'behind'], ['x']]);
+  commit(exchange, one);
+  assert.deepEqual(payloadsOf(one), ['late']);
 });
 
 test('a stream that is removed holds nobody any more', async () => {

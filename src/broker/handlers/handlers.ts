@@ -1,10 +1,10 @@
 import type { ISubscribePacket, IUnsubscribePacket } from 'mqtt-packet';
-import type { Packet, Persistence, PublishPacket } from '../aedes-internals.js';
+import type { Packet, PublishPacket } from '../aedes-internals.js';
 import type { Connection } from '../connection.js';
 import type { Log } from '../log.js';
 import type { Pipeline } from '../pipeline.js';
 import type { Retained } from '../retained.js';
-import type { Sessions } from '../session.js';
+import type { Sessions } from '../sessions.js';
 import type { BrokerStats } from '../stats.js';
 import { handleAck, handlePubrel } from './acks.js';
 import { handlePublish } from './publish.js';
@@ -16,7 +16,6 @@ export interface HandlerParts {
   readonly limits: { readonly topicLevels: number };
   readonly log: Log;
   readonly pipeline: Pipeline;
-  readonly persistence: () => Persistence;
   readonly retained: Retained;
   readonly sessions: Sessions;
   readonly stats: BrokerStats;

@@ -1,51 +1,29 @@
-import { topicFault } from '../../topics.js';
-import { isTransferClient, mayPublish } from '../access.js';
+import { isOwnTopic } from '../../topics.js';
+import { isRequestTopic, isTransferClient, mayPublish } from '../access.js';
 import type { PublishPacket } from '../aedes-internals.js';
 import type { Connection } from '../connection.js';
-import { writeAck } from './acks.js';
+import { writeAck } from '../packet-writer.js';
 import type { HandlerParts } from './handlers.js';
 
 const NOT_AUTHORIZED = 0x87;
-const TOPIC_NAME_INVALID = 0x90;
-const TOPIC_ALIAS_INVALID = 0x94;
 const QUOTA_EXCEEDED = 0x97;
 
 /** PUBLISH (MQTT 5 section 3.3). False while it waits for room in a ring. */
 export function handlePublish(parts: HandlerParts, connection: Connection, packet: PublishPacket): boolean {
-  const { client } = connection;
-  if (client.version === 5 && packet.properties?.topicAlias !== undefined) {
-    // We advertise no Topic Alias Maximum, so every alias is invalid [MQTT-3.3.2-9].
-    client.disconnect({ reasonCode: TOPIC_ALIAS_INVALID });
-    return true;
-  }
-  const fault = topicFault(packet.topic) ?? levelsFault(packet.topic, parts.limits.topicLevels);
-  if (fault !== null) {
-    parts.log.info({ client: client.id, fault }, 'a publish was refused');
-    if (client.version === 5) client.disconnect({ reasonCode: TOPIC_NAME_INVALID });
-    else client.emit('error', new Error(fault));
-    return true;
-  }
-  if (packet.qos === 2) {
-    const received = connection.session!.received;
-    if (received.has(packet.messageId!)) {
-      // A repetition: the message has its key already [MQTT-4.3.3-10].
-      writeAck(client, 'pubrec', packet.messageId!, 0);
-      return true;
-    }
-    received.add(packet.messageId!);
-  }
-  if (packet.topic.startsWith('$STREAM/')) {
+  if (packet.qos === 2 && isRepetition(connection, packet.messageId!)) return true;
+  if (isRequestTopic(packet.topic)) {
     acknowledge(connection, packet, 0);
-    parts.onRequest(packet, client.id);
+    parts.onRequest(packet, connection.client.id);
     return true;
   }
   if (!mayPublish(connection.identity, packet.topic)) {
     parts.stats.refused++;
-    parts.log.info({ client: client.id, topic: packet.topic }, 'a publish to a reserved topic was refused');
+    const { id } = connection.client;
+    parts.log.info({ client: id, topic: packet.topic }, 'a publish to a reserved topic was refused');
     acknowledge(connection, packet, NOT_AUTHORIZED);
     return true;
   }
-  if (isTransferClient(connection.identity)) {
+  if (isOwnTopic(packet.topic) && isTransferClient(connection.identity)) {
     parts.onTransferPublish(packet);
     parts.pipeline.publish(packet, connection.origin!, () =>
       // A receiver slower than the sender slows it down: chunks are acknowledged as the receivers take them.
@@ -53,37 +31,53 @@ export function handlePublish(parts: HandlerParts, connection: Connection, packe
     );
     return true;
   }
-  let waiting = false;
+  let done = false;
+  let held = false;
   const routed = parts.pipeline.publish(packet, connection.origin!, (error, refused) => {
+    done = true;
     if (error === null) acknowledge(connection, packet, refused ? QUOTA_EXCEEDED : 0);
-    else client.emit('error', error);
-    if (waiting) {
+    else connection.client.emit('error', error);
+    if (held) {
       parts.heldConnections.delete(connection);
       connection.release();
     }
   });
-  if (!routed) {
-    waiting = true;
-    parts.heldConnections.add(connection);
-    connection.hold();
+  // It may have been done meanwhile, in a call of `Capture.wait` that found room after all.
+  if (routed || done) return true;
+  held = true;
+  parts.heldConnections.add(connection);
+  connection.hold();
+  return false;
+}
+
+/**
+ * Whether a message of QoS 2 was sent before: then it has its key already [MQTT-4.3.3-10]. If it still waits for
+ * room, it was sent on an earlier connection, and is acknowledged on this one when it is captured.
+ */
+function isRepetition(connection: Connection, id: number): boolean {
+  const { received } = connection.session!;
+  const waiting = received.get(id);
+  if (waiting === undefined) {
+    received.set(id, connection);
+    return false;
   }
-  return routed;
+  if (waiting === null) writeAck(connection.client, 'pubrec', id, 0);
+  // Packets of a connection that is gone may still be handled.
+  else if (!connection.client.closed) received.set(id, connection);
+  return true;
 }
 
 /** PUBACK or PUBREC; a code of 0x80 or more ends a QoS 2 exchange [MQTT-4.3.3-9]. */
 function acknowledge(connection: Connection, packet: PublishPacket, code: number): void {
   if (packet.qos === 0) return;
-  const { client } = connection;
+  const id = packet.messageId!;
   if (packet.qos === 1) {
-    writeAck(client, 'puback', packet.messageId!, code);
+    writeAck(connection.client, 'puback', id, code);
     return;
   }
-  if (code >= 0x80 && client.version === 5) connection.session!.received.delete(packet.messageId!);
-  writeAck(client, 'pubrec', packet.messageId!, code);
-}
-
-function levelsFault(topic: string, most: number): string | null {
-  let levels = 1;
-  for (let at = topic.indexOf('/'); at !== -1; at = topic.indexOf('/', at + 1)) levels++;
-  return levels > most ? `the topic has more than ${most} levels` : null;
+  const { received } = connection.session!;
+  const { client } = received.get(id) ?? connection;
+  if (code >= 0x80 && client.version === 5) received.delete(id);
+  else received.set(id, null);
+  writeAck(client, 'pubrec', id, code);
 }

@@ -3,12 +3,12 @@ import { filterFault } from '../../topics.js';
 import { isTransferClient } from '../access.js';
 import type { AedesClient } from '../aedes-internals.js';
 import type { Connection } from '../connection.js';
+import { writePacket } from '../packet-writer.js';
 import { PublishFrames } from '../publish-frame.js';
 import type { Subscription } from '../router.js';
-import { writePacket } from './acks.js';
+import type { Session } from '../session.js';
 import type { HandlerParts } from './handlers.js';
 
-const PROTOCOL_ERROR = 0x82;
 const TOPIC_FILTER_INVALID = 0x8f;
 const SHARED_NOT_SUPPORTED = 0x9e;
 /** SUBACK of MQTT 3: failure. */
@@ -18,11 +18,6 @@ const FAILURE = 0x80;
 export function handleSubscribe(parts: HandlerParts, connection: Connection, packet: ISubscribePacket): void {
   const { client } = connection;
   const session = connection.session!;
-  const identifier = packet.properties?.subscriptionIdentifier;
-  if (identifier !== undefined && (!Number.isInteger(identifier) || identifier < 1)) {
-    client.disconnect({ reasonCode: PROTOCOL_ERROR });
-    return;
-  }
   const granted: number[] = [];
   const added: { subscription: Subscription; isNew: boolean }[] = [];
   for (const asked of packet.subscriptions) {
@@ -38,32 +33,14 @@ export function handleSubscribe(parts: HandlerParts, connection: Connection, pac
       noLocal: asked.nl === true,
       retainAsPublished: asked.rap === true,
       retainHandling: asked.rh ?? 0,
-      identifier,
+      identifier: packet.properties?.subscriptionIdentifier,
     };
     added.push({ subscription, isNew: !session.subscriptions.has(asked.topic) });
     parts.sessions.subscribe(session, subscription);
   }
-  const acknowledge = () => {
-    writePacket(client, { cmd: 'suback', messageId: packet.messageId!, granted });
-    for (const { subscription, isNew } of added) sendRetained(parts, connection, subscription, isNew);
-    if (isTransferClient(connection.identity)) parts.onTransferReady();
-  };
-  if (!session.lasting || added.length === 0) {
-    acknowledge();
-    return;
-  }
-  const stored = added.map(({ subscription: s }) => ({
-    topic: s.filter,
-    qos: s.qos,
-    nl: s.noLocal,
-    rap: s.retainAsPublished,
-    rh: s.retainHandling,
-    ...(s.identifier === undefined ? {} : { subscriptionIdentifier: s.identifier }),
-  }));
-  parts
-    .persistence()
-    .addSubscriptions(client, stored)
-    .then(acknowledge, (error: unknown) => client.emit('error', error));
+  writePacket(client, { cmd: 'suback', messageId: packet.messageId!, granted });
+  for (const { subscription, isNew } of added) sendRetained(parts, session, subscription, isNew);
+  if (isTransferClient(connection.identity)) parts.onTransferReady();
 }
 
 function refusalOf(client: AedesClient, { topic }: ISubscription, mostLevels: number): number | null {
@@ -77,21 +54,19 @@ function refusalOf(client: AedesClient, { topic }: ISubscription, mostLevels: nu
 
 /** Retained messages for a new subscription, with the retain flag [MQTT-3.3.1-8], as its Retain Handling says. */
 function sendRetained(
-  parts: HandlerParts,
-  connection: Connection,
-  subscription: Subscription,
+  { retained }: HandlerParts,
+  session: Session,
+  { retainHandling, filter, qos, identifier }: Subscription,
   isNew: boolean,
 ): void {
-  const { retainHandling, filter, qos, identifier } = subscription;
-  const { outbox } = connection;
-  if (outbox === null || retainHandling === 2 || (retainHandling === 1 && !isNew)) return;
-  for (const packet of parts.retained.matching(filter, Date.now())) {
+  if (retainHandling === 2 || (retainHandling === 1 && !isNew)) return;
+  for (const packet of retained.matching(filter, Date.now())) {
     const variant = {
-      version5: outbox.version5,
+      version5: session.outbox?.version5 === true,
       qos: Math.min(packet.qos, qos) as 0 | 1 | 2,
       retain: true,
       identifiers: identifier === undefined ? null : [identifier],
     };
-    outbox.deliver(new PublishFrames(packet), variant, false);
+    session.deliver(new PublishFrames(packet), variant, true);
   }
 }

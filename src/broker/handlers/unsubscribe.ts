@@ -1,6 +1,6 @@
 import type { IUnsubscribePacket } from 'mqtt-packet';
 import type { Connection } from '../connection.js';
-import { writePacket } from './acks.js';
+import { writePacket } from '../packet-writer.js';
 import type { HandlerParts } from './handlers.js';
 
 const NO_SUBSCRIPTION_EXISTED = 0x11;
@@ -16,13 +16,5 @@ export function handleUnsubscribe(
   const granted = packet.unsubscriptions.map((filter) =>
     parts.sessions.unsubscribe(session, filter) ? 0 : NO_SUBSCRIPTION_EXISTED,
   );
-  const acknowledge = () => writePacket(client, { cmd: 'unsuback', messageId: packet.messageId!, granted });
-  if (!session.lasting) {
-    acknowledge();
-    return;
-  }
-  parts
-    .persistence()
-    .removeSubscriptions(client, packet.unsubscriptions)
-    .then(acknowledge, (error: unknown) => client.emit('error', error));
+  writePacket(client, { cmd: 'unsuback', messageId: packet.messageId!, granted });
 }

@@ -1,0 +1,161 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import mqttPacket from 'mqtt-packet';
+import type { AedesClient } from '../../src/broker/aedes-internals.js';
+import { Backlog } from '../../src/broker/backlog.js';
+import { Outbox, type OutboxLimits } from '../../src/broker/outbox.js';
+import { PublishFrames, type Variant } from '../../src/broker/publish-frame.js';
+import { BrokerStats } from '../../src/broker/stats.js';
+import { generator } from '../catalog/generator.js';
+import { LIMITS } from './fixture.js';
+
+/** A client whose socket takes what it is told to take. */
+class FakeClient {
+  readonly version = 4;
+  readonly clean = false;
+  closed = false;
+  receiveMaximum = 65_535;
+  readonly maximumPacketSize = undefined;
+  /** Identifiers of the messages written, 0 for QoS 0. */
+  readonly written: number[] = [];
+  readonly disconnects: number[] = [];
+  readonly #listeners = new Map<string, () => void>();
+  readonly #parser = mqttPacket.parser({ protocolVersion: 4 });
+  readonly conn = {
+    writableLength: 0,
+    writableHighWaterMark: 16_384,
+    destroyed: false,
+    write: (bytes: Buffer) => this.#parser.parse(bytes) === 0,
+    on: (event: string, listener: () => void) => this.#listeners.set(event, listener),
+    once: (event: string, listener: () => void) => this.#listeners.set(event, listener),
+  };
+
+  constructor() {
+    this.#parser.on('packet', (packet) => this.written.push(packet.messageId ?? 0));
+  }
+
+  emit(event: string): void {
+    this.#listeners.get(event)!();
+  }
+
+  disconnect({ reasonCode }: { reasonCode: number }): void {
+    this.disconnects.push(reasonCode);
+  }
+}
+
+function setUp(limits: Partial<OutboxLimits> = {}) {
+  const client = new FakeClient();
+  const stats = new BrokerStats();
+  const all = { ...LIMITS, ...limits };
+  const backlog = new Backlog(all, stats);
+  const outbox = new Outbox(client as unknown as AedesClient, backlog, all, stats);
+  const deliver = (qos: 0 | 1 | 2, keep = false, bytes = 10) => {
+    const payload = Buffer.alloc(bytes);
+    const packet = { cmd: 'publish', topic: 'a', payload, qos, retain: false, dup: false } as const;
+    const variant: Variant = { version5: false, qos, retain: false, identifiers: null };
+    return outbox.deliver(new PublishFrames(packet), variant, keep);
+  };
+  return { client, stats, backlog, outbox, deliver };
+}
+
+for (const seed of [1, 2]) {
+  test(`no identifier is used again while it is in flight, nor is 0, over more than there are; seed ${seed}`, () => {
+    const random = generator(seed);
+    const { client, outbox, deliver } = setUp({ inflight: 500 });
+    const inFlight = new Set<number>();
+    for (let i = 0; i < 70_000; i++) {
+      deliver(1, random() < 0.5);
+      for (const id of client.written.splice(0)) {
+        assert.ok(id > 0 && id < 65_536 && !inFlight.has(id), `${id}`);
+        inFlight.add(id);
+      }
+      assert.ok(inFlight.size <= 500);
+      for (const id of inFlight) {
+        // Most are acknowledged soon, some late.
+        if (random() < 0.3 && inFlight.size < 490) break;
+        if (random() < 0.1) continue;
+        inFlight.delete(id);
+        outbox.acknowledged(id);
+        break;
+      }
+    }
+  });
+}
+
+test('the bounds hold: messages and bytes, of what is kept and what is not', () => {
+  for (const keep of [false, true]) {
+    const byMessages = setUp({ inflight: 1, clientQueueMessages: 5 });
+    for (let i = 0; i < 6; i++) assert.equal(byMessages.deliver(1, keep), true);
+    assert.equal(byMessages.outbox.waitingMessages, 5);
+    assert.equal(byMessages.deliver(0), true, 'QoS 0 is dropped');
+    assert.deepEqual(byMessages.client.disconnects, []);
+    assert.equal(byMessages.deliver(1, keep), false);
+    assert.deepEqual(byMessages.client.disconnects, [0x97]);
+    assert.equal(byMessages.deliver(1, keep), false, 'it takes no more');
+    assert.deepEqual(byMessages.client.disconnects, [0x97], 'and says so once');
+    assert.equal(byMessages.outbox.queuedBytes, 0);
+    // The one of QoS 0; and what waited and the one too many, unless it is kept.
+    assert.equal(byMessages.stats.dropped, keep ? 1 : 7);
+    assert.equal(byMessages.backlog.messages, keep ? 6 : 0);
+
+    const byBytes = setUp({ inflight: 1, clientQueueBytes: 1000 });
+    byBytes.deliver(1, keep);
+    assert.equal(byBytes.deliver(1, keep, 5000), true, 'one may be larger');
+    assert.equal(byBytes.deliver(1, keep, 1), false);
+  }
+});
+
+test('what waits for the socket goes on at drain, what waits for the window at an acknowledgement', () => {
+  const { client, outbox, deliver } = setUp({ inflight: 2 });
+  client.conn.writableLength = 2 * 1024 * 1024;
+  deliver(1);
+  deliver(0);
+  deliver(2);
+  deliver(1);
+  assert.deepEqual(client.written, []);
+  client.emit('drain');
+  assert.deepEqual(client.written, [], 'the socket is still full');
+  client.conn.writableLength = 0;
+  client.emit('drain');
+  assert.deepEqual(client.written, [1, 0, 2]);
+  outbox.acknowledged(99);
+  assert.deepEqual(client.written, [1, 0, 2]);
+  outbox.acknowledged(1);
+  assert.deepEqual(client.written, [1, 0, 2, 3]);
+});
+
+test('nothing is written to a client that is closed', () => {
+  const { client, outbox, deliver, stats } = setUp({ inflight: 1 });
+  deliver(1);
+  deliver(1);
+  client.closed = true;
+  // aedes emits this when it closes.
+  client.emit('drain');
+  assert.deepEqual(client.written, [1]);
+  client.emit('close');
+  assert.equal(outbox.waitingMessages, 0);
+  assert.equal(stats.dropped, 1);
+  assert.equal(deliver(0), false);
+});
+
+test('what is kept goes on with the next connection, in order, what was sent under its identifier', () => {
+  const { client, backlog, deliver, outbox } = setUp({ inflight: 3 });
+  for (let i = 0; i < 5; i++) deliver(i % 2 === 0 ? 1 : 2, true);
+  assert.equal(backlog.messages, 5);
+  assert.ok(outbox.received(2));
+  outbox.acknowledged(1);
+  assert.deepEqual(client.written, [1, 2, 3, 4]);
+  client.emit('close');
+  assert.equal(backlog.messages, 4);
+  const next = new FakeClient();
+  next.receiveMaximum = 2;
+  const second = new Outbox(next as unknown as AedesClient, backlog, LIMITS, new BrokerStats());
+  second.restore();
+  assert.deepEqual(next.written, [2, 3]);
+  assert.equal(second.waitingMessages, 2);
+  for (const id of [2, 3]) second.acknowledged(id);
+  assert.deepEqual(next.written, [2, 3, 4, 1]);
+  for (const id of [4, 1]) second.acknowledged(id);
+  assert.equal(backlog.messages, 0);
+  assert.equal(backlog.bytes, 0);
+});

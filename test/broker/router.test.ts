@@ -1,0 +1,167 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Router, type Subscription } from '../../src/broker/router.js';
+import { Session } from '../../src/broker/session.js';
+import { BrokerStats } from '../../src/broker/stats.js';
+import { topicMatcher } from '../../src/topics.js';
+import { generator } from '../catalog/generator.js';
+import { LIMITS } from './fixture.js';
+
+const LEVELS = ['', 'a', 'b', 'c', '$SYS', '__proto__', 'constructor'];
+
+function newSession(clientId: string): Session {
+  return new Session(clientId, LIMITS, new BrokerStats());
+}
+
+function subscription(filter: string, options: Partial<Subscription> = {}): Subscription {
+  return {
+    filter,
+    qos: 0,
+    noLocal: false,
+    retainAsPublished: false,
+    retainHandling: 0,
+    identifier: undefined,
+    ...options,
+  };
+}
+
+function randomTopic(random: () => number): string {
+  const depth = 1 + Math.floor(random() * 4);
+  return Array.from({ length: depth }, () => LEVELS[Math.floor(random() * LEVELS.length)]).join('/');
+}
+
+function randomFilter(random: () => number): string {
+  const levels = randomTopic(random).split('/');
+  const filter = levels.map((level) => (random() < 0.3 ? '+' : level));
+  if (random() < 0.3) filter.push('#');
+  return filter.join('/');
+}
+
+/** What a session should get: its matching subscriptions made one. */
+function merged(session: Session, mine: Map<string, Subscription>, topic: string): unknown {
+  const matching = [...mine.values()].filter(({ filter }) => topicMatcher(filter)(topic));
+  if (matching.length === 0) return null;
+  return {
+    clientId: session.clientId,
+    qos: Math.max(...matching.map(({ qos }) => qos)),
+    noLocal: matching.every(({ noLocal }) => noLocal),
+    retainAsPublished: matching.some(({ retainAsPublished }) => retainAsPublished),
+    identifiers: matching.flatMap(({ identifier }) => identifier ?? []).sort(),
+  };
+}
+
+for (const seed of [1, 2, 3, 4]) {
+  test(`subscribing, unsubscribing and routing at random agree with a model; seed ${seed}`, () => {
+    const random = generator(seed);
+    const router = new Router();
+    const sessions = Array.from({ length: 5 }, (_, i) => newSession(`c${i}`));
+    const model = new Map(sessions.map((session) => [session, new Map<string, Subscription>()]));
+    for (let step = 0; step < 4000; step++) {
+      const session = sessions[Math.floor(random() * sessions.length)];
+      const mine = model.get(session)!;
+      const what = random();
+      if (what < 0.25) {
+        const added = subscription(randomFilter(random), {
+          qos: Math.floor(random() * 3) as 0 | 1 | 2,
+          noLocal: random() < 0.5,
+          retainAsPublished: random() < 0.5,
+          identifier: random() < 0.5 ? undefined : 1 + Math.floor(random() * 9),
+        });
+        router.add(session, added);
+        mine.set(added.filter, added);
+      } else if (what < 0.5) {
+        const known = [...mine.keys()];
+        const filter =
+          known.length > 0 && random() < 0.8
+            ? known[Math.floor(random() * known.length)]
+            : randomFilter(random);
+        router.remove(session, filter);
+        mine.delete(filter);
+      } else {
+        const topic = randomTopic(random);
+        const targets = router.route(topic).targets.map((target) => ({
+          clientId: target.session.clientId,
+          qos: target.qos,
+          noLocal: target.noLocal,
+          retainAsPublished: target.retainAsPublished,
+          identifiers: [...(target.identifiers ?? [])].sort(),
+        }));
+        const expected = sessions
+          .map((one) => merged(one, model.get(one)!, topic))
+          .filter((one) => one !== null);
+        assert.deepEqual(
+          targets.sort((a, b) => (a.clientId < b.clientId ? -1 : 1)),
+          expected,
+          `topic ${JSON.stringify(topic)}`,
+        );
+      }
+      const count = [...model.values()].reduce((sum, one) => sum + one.size, 0);
+      assert.equal(router.subscriptionCount, count);
+    }
+    for (const [session, mine] of model) for (const filter of mine.keys()) router.remove(session, filter);
+    assert.equal(router.subscriptionCount, 0);
+    assert.ok(router.empty);
+  });
+}
+
+test('functions are routed to as well, once for each filter', () => {
+  const router = new Router();
+  const deliver = () => {};
+  const other = () => {};
+  router.addFunction('a/#', deliver);
+  router.addFunction('a/+', deliver);
+  router.addFunction('$SYS/#', other);
+  assert.deepEqual(router.route('a/b').functions, [deliver, deliver]);
+  assert.deepEqual(router.route('$SYS/x').functions, [other]);
+  router.removeFunction('a/#', deliver);
+  assert.deepEqual(router.route('a/b').functions, [deliver]);
+  router.removeFunction('a/+', deliver);
+  router.removeFunction('a/+', deliver);
+  router.removeFunction('$SYS/#', other);
+  assert.deepEqual(router.route('a/b').functions, []);
+  assert.ok(router.empty);
+});
+
+test('a remembered route is the same object until a subscription changes', () => {
+  const router = new Router();
+  const session = newSession('c');
+  router.add(session, subscription('a'));
+  const route = router.route('a');
+  assert.equal(router.route('a'), route);
+  router.add(session, subscription('b'));
+  assert.notEqual(router.route('a'), route);
+  assert.equal(router.route('b').targets.length, 1);
+  router.remove(session, 'b');
+  assert.equal(router.route('b').targets.length, 0);
+});
+
+test('random topics do not fill the memory', () => {
+  const router = new Router();
+  for (let i = 0; i < 100_000; i++) router.route(`topic/${i}`);
+  assert.ok(router.rememberedTopics <= 16_384, `${router.rememberedTopics}`);
+});
+
+test('a leading wildcard does not match what starts with $, others do', () => {
+  const router = new Router();
+  const filters = ['#', '+/x', '+/#', '$SYS/#', '$SYS/+', '$SYS/x'];
+  for (const filter of filters) router.add(newSession(filter), subscription(filter));
+  const matching = (topic: string) =>
+    router
+      .find(topic)
+      .targets.map(({ session }) => session.clientId)
+      .sort();
+  assert.deepEqual(matching('$SYS/x'), ['$SYS/#', '$SYS/+', '$SYS/x']);
+  assert.deepEqual(matching('a/x'), ['#', '+/#', '+/x']);
+  assert.deepEqual(matching('$SYS'), ['$SYS/#']);
+  assert.deepEqual(matching('/x'), ['#', '+/#', '+/x']);
+});
+
+test('taking away what is not there changes nothing', () => {
+  const router = new Router();
+  const session = newSession('c');
+  router.add(session, subscription('a/b/c'));
+  for (const filter of ['a', 'a/b', 'a/b/c/d', 'x', '#', '']) router.remove(session, filter);
+  router.remove(newSession('other'), 'a/b/c');
+  assert.equal(router.subscriptionCount, 1);
+  assert.equal(router.route('a/b/c').targets.length, 1);
+});

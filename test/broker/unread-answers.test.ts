@@ -1,0 +1,28 @@
+/** A client that sends and never reads its acknowledgements does not fill the broker's memory. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { startBroker, until } from './fixture.js';
+import { WireClient } from './wire-client.js';
+
+test('it is not read any more until it takes them; others go on, nothing is lost', async (t) => {
+  const { tcp, broker } = await startBroker(t);
+  const client = await WireClient.connect(t, tcp.port, { clientId: 'c', version: 4 });
+  const { conn } = broker.clients.c;
+  // As if the client's side were full: the kernel would take a million acknowledgements before it is.
+  let full = true;
+  Object.defineProperty(conn, 'writableNeedDrain', { get: () => full });
+  const before = broker.stats.received;
+  const publish = client.encode(client.publishPacket({ topic: 'a', qos: 1, messageId: 1 }));
+  client.sendBytes(Buffer.concat(Array.from({ length: 100_000 }, () => publish)));
+  await until(() => conn.readableLength >= conn.readableHighWaterMark);
+  const handled = broker.stats.received - before;
+  assert.equal(handled, 65_536);
+  const other = await WireClient.connect(t, tcp.port);
+  for (let i = 0; i < 20; i++) await other.sync();
+  assert.ok(broker.stats.received - before < handled + 10, 'besides what aedes says of the other');
+  full = false;
+  conn.emit('drain');
+  const answers = await client.sync();
+  assert.equal(answers.length, 100_000);
+  assert.ok(answers.every(({ cmd }) => cmd === 'puback'));
+});
