@@ -8,8 +8,9 @@ import { RingWriter } from '../src/ring/writer.js';
 import { clientOf, keyOf, payloadOf, qosOf, type Rows, retainOf, topicOf } from './rows.js';
 
 const MIB = 1024 * 1024;
-const RING_BYTES = 128 * MIB;
-const RING_MESSAGES = 1024 * 1024;
+/** More than twice a file, so that a file is begun for its size, not because the ring fills. */
+const RING_BYTES = 192 * MIB;
+const RING_MESSAGES = 2 * 1024 * 1024;
 /** Messages between two looks at what the recorder reports, as a busy broker takes them. */
 const TURN = 1000;
 

@@ -318,6 +318,8 @@ export class App {
   }
 
   #saveClock(): void {
+    // What comes after the last, clean state must not undo it.
+    if (this.closing) return;
     this.#clockStore
       .save(false)
       .catch((error: unknown) => this.log.error({ err: error }, 'the state of the clock could not be saved'));

@@ -12,6 +12,9 @@ import type { FileReader } from './file-reader.js';
 const TURN_MESSAGES = 256;
 const TURN_BYTES = 256 * 1024;
 
+/** `EMFILE`; not `Z_DATA_ERROR` or `ERR_OUT_OF_RANGE`, which a decoder says of contents. */
+const SYSTEM_CODE = /^E[A-Z0-9]+$/;
+
 export interface SequenceParts {
   readonly stream: string;
   readonly ring: RingWriter;
@@ -70,9 +73,9 @@ async function* fileMessages(
   } catch (error) {
     if (!(error instanceof MqttStreamError) || error.code !== 'FILE_CORRUPT') throw error;
     // Only contents are a reason to set a file aside: what the system refused now it may give later.
-    const refusal = (error.cause as NodeJS.ErrnoException | undefined)?.code;
-    if (refusal !== undefined && refusal !== 'ENOENT') {
-      throw new MqttStreamError('TRANSFER_READ_FAILED', [file.path, refusal], { cause: error });
+    const code = (error.cause as NodeJS.ErrnoException | undefined)?.code ?? '';
+    if (SYSTEM_CODE.test(code) && code !== 'ENOENT') {
+      throw new MqttStreamError('TRANSFER_READ_FAILED', [file.path, code], { cause: error });
     }
     await catalog.drop(file, textOf(error));
   } finally {

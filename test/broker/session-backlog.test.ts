@@ -2,41 +2,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { IPublishPacket, Packet } from 'mqtt-packet';
-import type { Broker } from '../../src/broker/broker.js';
 import { generator } from '../catalog/generator.js';
-import { startBroker, until } from './fixture.js';
-import { type ConnectOptions, payloads, WireClient } from './wire-client.js';
-
-function lasting(version: 3 | 4 | 5, options: ConnectOptions = {}): ConnectOptions {
-  const properties = { sessionExpiryInterval: 600, ...options.properties };
-  return { clientId: 'c', clean: false, ...options, version, ...(version === 5 ? { properties } : {}) };
-}
-
-/** The connection breaks, and the broker has noticed. */
-async function leave(client: WireClient, broker: Broker, clientId = 'c'): Promise<void> {
-  await client.break();
-  await until(() => broker.sessions.get(clientId)!.outbox === null);
-}
-
-/** Takes `count` messages and finishes each exchange. */
-async function takeAll(client: WireClient, count: number): Promise<IPublishPacket[]> {
-  const got: IPublishPacket[] = [];
-  for (let open = 0; got.length < count || open > 0; ) {
-    const packet = await client.next();
-    if (packet.cmd === 'publish') {
-      got.push(packet);
-      if (packet.qos === 1) client.send({ cmd: 'puback', messageId: packet.messageId! });
-      if (packet.qos === 2) {
-        client.send({ cmd: 'pubrec', messageId: packet.messageId! });
-        open++;
-      }
-    } else if (packet.cmd === 'pubrel') {
-      client.send({ cmd: 'pubcomp', messageId: packet.messageId! });
-      open--;
-    }
-  }
-  return got;
-}
+import { startBroker } from './fixture.js';
+import { lasting, leave, takeAll } from './lasting.js';
+import { payloads, WireClient } from './wire-client.js';
 
 for (const version of [3, 4, 5] as const) {
   test(`QoS 1 and 2 wait for a client that is away, QoS 0 does not; MQTT ${version}`, async (t) => {
@@ -211,57 +180,6 @@ for (const seed of [1, 2, 3]) {
     assert.equal(broker.stats.dropped, 0);
   });
 }
-
-test('for a client that is away, what is beyond the bounds is dropped and counted', async (t) => {
-  const { tcp, broker } = await startBroker(t, {
-    limits: { clientQueueMessages: 10, clientQueueBytes: 100_000 },
-  });
-  const publisher = await WireClient.connect(t, tcp.port);
-  for (const [clientId, bytes, kept] of [
-    ['many', 10, 10],
-    ['large', 30_000, 3],
-    ['huge', 200_000, 1],
-  ] as const) {
-    const first = await WireClient.connect(t, tcp.port, lasting(4, { clientId }));
-    await first.subscribe([{ topic: clientId, qos: 1 }]);
-    await leave(first, broker, clientId);
-    const dropped = broker.stats.dropped;
-    for (let i = 0; i < 15; i++) {
-      publisher.publish({ topic: clientId, payload: Buffer.alloc(bytes, i), qos: 1 });
-    }
-    await publisher.sync();
-    assert.equal(broker.stats.dropped - dropped, 15 - kept, clientId);
-    const second = await WireClient.connect(t, tcp.port, lasting(4, { clientId }));
-    const got = await takeAll(second, kept);
-    assert.deepEqual(
-      got.map(({ payload }) => payload[0]),
-      Array.from({ length: kept }, (_, i) => i),
-    );
-    await second.sync();
-    assert.equal(broker.sessions.get(clientId)!.backlog.bytes, 0);
-  }
-});
-
-test('a client whose backlog fills the bounds is not disconnected for it when it is back', async (t) => {
-  const limits = { clientQueueMessages: 100, clientQueueBytes: 200_000, inflight: 10 };
-  const { tcp, broker } = await startBroker(t, { limits });
-  const publisher = await WireClient.connect(t, tcp.port);
-  const first = await WireClient.connect(t, tcp.port, lasting(4));
-  await first.subscribe([{ topic: 'a', qos: 1 }]);
-  await leave(first, broker);
-  for (let i = 0; i < 100; i++) publisher.publish({ topic: 'a', payload: Buffer.alloc(2000, i), qos: 1 });
-  await publisher.sync();
-  assert.equal(broker.stats.dropped, 0);
-  const second = await WireClient.connect(t, tcp.port, lasting(4));
-  for (let i = 100; i < 150; i++) publisher.publish({ topic: 'a', payload: Buffer.alloc(2000, i), qos: 1 });
-  await publisher.sync();
-  const got = await takeAll(second, 150);
-  assert.deepEqual(
-    got.map(({ payload }) => payload[0]),
-    Array.from({ length: 150 }, (_, i) => i),
-  );
-  assert.equal(broker.stats.quotaDisconnects, 0);
-});
 
 test('a retained QoS 2 message does not disconnect a lasting session', async (t) => {
   const { tcp } = await startBroker(t);

@@ -81,21 +81,25 @@ test('a topic filter, in files and ring', async () => {
 
 test('a file that turns out to be corrupt is passed over and set aside, the rest is answered', async () => {
   const world = await World.make({ messages: 4 });
-  for (let i = 0; i < 4; i++) {
+  for (let i = 0; i < 6; i++) {
     world.publishMany(4);
     world.commit();
   }
-  const [, second, third] = world.catalog.files('vehicle');
   world.batchRows = 1;
-  world.faults.set(second!.path, { error: corrupt(second!.path), after: 2 });
-  world.faults.set(third!.path, { error: corrupt(third!.path, 'ENOENT'), after: 0 });
+  const broken = world.catalog.files('vehicle').slice(1, 5);
+  for (const [i, code] of [undefined, 'ENOENT', 'Z_DATA_ERROR', 'ERR_OUT_OF_RANGE'].entries()) {
+    world.faults.set(broken[i]!.path, { error: corrupt(broken[i]!.path, code), after: i === 0 ? 2 : 0 });
+  }
   const found = keysOf(await collect(world.parts, 0, END));
-  assert.deepEqual(found, [1000, 1001, 1002, 1003, 1004, 1005, 1012, 1013, 1014, 1015]);
+  assert.deepEqual(found, [1000, 1001, 1002, 1003, 1004, 1005, 1020, 1021, 1022, 1023]);
   assert.deepEqual(
     world.catalog.files('vehicle').map(({ firstKey }) => firstKey),
-    [1000, 1012],
+    [1000, 1020],
   );
-  assert.deepEqual(world.folder.renamed, [`/data/${second!.path}`, `/data/${third!.path}`]);
+  assert.deepEqual(
+    world.folder.renamed,
+    broken.map(({ path }) => `/data/${path}`),
+  );
 });
 
 test('a healthy file that the system does not open now is not set aside: the sequence fails', async () => {
