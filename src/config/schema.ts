@@ -84,7 +84,7 @@ export const configSchema = z
         clientQueueBytes: size({ min: KIB }).prefault('16MiB'),
         /** What may wait for one slow client, messages. */
         clientQueueMessages: whole(1).prefault(100_000),
-        /** Unacknowledged QoS 1 and 2 messages to or from one client: MQTT 5's Receive Maximum. */
+        /** Unacknowledged QoS 1 and 2 messages to one client; its own Receive Maximum may be less. */
         inflight: whole(1, 65_535).prefault(1000),
         /** Clients connected at the same time. */
         connections: whole(1).prefault(10_000),
