@@ -54,6 +54,8 @@ export class Stream {
   readonly name: string;
   readonly options: StreamOptions;
   readonly ring: RingWriter;
+  /** Publishers wait when this is full; with the other policies they never do. */
+  readonly holdsPublishers: boolean;
   sink: Sink = NO_SINK;
   readonly stats = new StreamStats();
   readonly #gaps = new Gaps();
@@ -72,6 +74,7 @@ export class Stream {
   constructor(options: StreamOptions) {
     this.name = options.name;
     this.options = options;
+    this.holdsPublishers = options.ring.whenFull === 'flush' || options.ring.whenFull === 'return';
     this.ring = new RingWriter(allocateRing(options.ring.messages, options.ring.bytes));
     this.#include = options.topics.map(topicMatcher);
     this.#exclude = options.exclude.map(topicMatcher);
@@ -81,11 +84,6 @@ export class Stream {
     return (
       this.#include.some((matches) => matches(topic)) && !this.#exclude.some((matches) => matches(topic))
     );
-  }
-
-  /** Publishers wait when this is full; with the other policies they never do. */
-  get holdsPublishers(): boolean {
-    return this.options.ring.whenFull === 'flush' || this.options.ring.whenFull === 'return';
   }
 
   hasRoom(source: Source, propsBytes: number, payloadBytes: number): boolean {
