@@ -1,20 +1,11 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import type { FileEntry } from '../catalog/entry.js';
 import { dateFolder, fileName, STREAMS_FOLDER, streamFolder, TEMP_SUFFIX } from '../catalog/naming.js';
 import type { Disk } from './disk.js';
 
-/** A file that is whole, named and synced. A plain object. */
-export interface CommittedFile {
-  readonly name: string;
-  /** Relative to the data folder, with '/'. */
-  readonly path: string;
-  /** Microseconds since the epoch, inclusive. */
-  readonly firstKey: number;
-  /** Microseconds since the epoch, inclusive. */
-  readonly lastKey: number;
-  readonly seq: number;
-  readonly rows: number;
-  readonly bytes: number;
+/** A file that is whole, on the disk and visible. */
+export interface CommittedFile extends Omit<FileEntry, 'stream' | 'sha256'> {
   /** Lower-case hex. */
   readonly sha256: string;
 }
