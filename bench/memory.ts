@@ -63,14 +63,14 @@ export async function memory(run: Run): Promise<Answer> {
 function answer(times: readonly number[], sizes: readonly number[], settled: number, sent: number): Answer {
   const from = times.findIndex((time) => time >= settled);
   const growth = slope(times.slice(from), sizes.slice(from)) * 60;
-  const minutes = Math.ceil(times.at(-1)! / 60);
+  const minutes = Math.max(1, Math.round(times.at(-1)! / 60));
   const rows = Array.from({ length: minutes }, (_, minute): Row => {
     const samples = sizes.map((size, index) => ({ size, time: times[index] }));
     return {
       case: `minute ${minute + 1}`,
       who: OURS,
       ours: true,
-      samples: samples.filter(({ time }) => Math.floor(time / 60) === minute),
+      samples: samples.filter(({ time }) => Math.min(Math.floor(time / 60), minutes - 1) === minute),
       failure: null,
     };
   });

@@ -29,6 +29,9 @@ export class RingWriter {
   #offset = 0;
   /** The position behind the newest record. */
   #head = 0;
+  /** What `fits` found last, so that `append` need not look again: for a record of so many bytes, there. */
+  #foundBytes = 0;
+  #found = NOWHERE;
   readonly #source: WordView = { buffer: null, words: null };
 
   constructor(memory: RingMemory) {
@@ -73,7 +76,12 @@ export class RingWriter {
 
   /** Whether there is room without giving up a message that is in no file yet. */
   fits(source: Source, propsBytes: number, payloadBytes: number): boolean {
-    return this.#place(recordBytes(source, propsBytes, payloadBytes)) !== NOWHERE;
+    const need = recordBytes(source, propsBytes, payloadBytes);
+    if (need !== this.#foundBytes) {
+      this.#found = this.#place(need);
+      this.#foundBytes = this.#found === NOWHERE ? 0 : need;
+    }
+    return this.#found !== NOWHERE;
   }
 
   /**
@@ -94,7 +102,9 @@ export class RingWriter {
     const payloadBytes = payload.length;
     const headBytes = source.head.length * 4;
 
-    const position = this.#place(recordBytes(source, propsBytes, payloadBytes));
+    const need = recordBytes(source, propsBytes, payloadBytes);
+    const position = need === this.#foundBytes ? this.#found : this.#place(need);
+    this.#foundBytes = 0;
     const pad = (payload.byteOffset - (position + headBytes + propsBytes)) & 7;
     const bytes = align8(headBytes + propsBytes + pad + payloadBytes);
     this.#evict(position, position + bytes);
