@@ -2,12 +2,12 @@ import { randomUUID } from 'node:crypto';
 import * as files from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { PublishPacket } from './broker/aedes-internals.js';
+import { outletOf, ownPacket, replyBy } from './answers.js';
 import { Broker } from './broker/broker.js';
 import { type Listener, listen } from './broker/listeners.js';
 import { Catalog } from './catalog/catalog.js';
 import type { Clock } from './clock/clock.js';
-import { ClockStore, SAVE_EVERY } from './clock/store.js';
+import { type ClockOpening, ClockStore, SAVE_EVERY } from './clock/store.js';
 import { systemTime, type TimeSource } from './clock/time.js';
 import {
   type Config,
@@ -22,8 +22,7 @@ import type { TakeBatch } from './exchange/handover.js';
 import { HttpInterface } from './http/server.js';
 import { createLog, type Logger } from './log.js';
 import { FileReader } from './query/file-reader.js';
-import type { Outgoing } from './query/outlet.js';
-import { type Asked, Requests, type Result } from './query/requests.js';
+import { Requests, type Result } from './query/requests.js';
 import { Transfers } from './query/transfers.js';
 import { within } from './recorder/keeper.js';
 import type { RecorderModules, StreamCount } from './recorder/protocol.js';
@@ -118,7 +117,7 @@ export class App {
       reader: this.#reader,
       transfers: this.transfers,
       limit: config.limits.requests,
-      outlet: { send: (message) => this.#send(message) },
+      outlet: outletOf(this.broker),
       pace: {
         now: () => performance.now(),
         sleep: (ms, signal) => delay(ms, undefined, { signal }).catch(() => {}),
@@ -127,7 +126,7 @@ export class App {
       flush: (name) => streams.flush(name),
       pathOf: (file) => join(config.dataDir, file.path),
       hash: (file) => streams.hash(file),
-      reply: (name, result, asked) => this.#reply(name, result, asked),
+      reply: replyBy(this.broker, log),
     });
   }
 
@@ -137,13 +136,15 @@ export class App {
     const log = parts.log ?? createLog(config.log, (line) => process.stderr.write(line));
     const time = parts.time ?? systemTime();
     const releaseDataDir = await holdDataDir(config.dataDir);
+    let opening: ClockOpening | null = null;
     let streams: Streams | null = null;
     let app: App | null = null;
     try {
       const { dataDir } = config;
       const catalog = await Catalog.open({ dataDir, fs: files, log });
       const known = { maxKey: catalog.maxKey(), corrections: () => correctionsOf(catalog) };
-      const { clock, store, afterCrash } = await ClockStore.open(dataDir, time, files, known, log);
+      opening = await ClockStore.open(dataDir, time, files, known, log);
+      const { clock, store, afterCrash } = opening;
       streams = await Streams.start({
         dataDir,
         bootId: time.bootId,
@@ -162,6 +163,8 @@ export class App {
         await app.close();
       } else {
         await streams?.close(0);
+        // Nothing was captured; but a crash before this start is not to be forgotten.
+        await opening?.store.save(!opening.afterCrash);
         await releaseDataDir();
       }
       throw error;
@@ -294,29 +297,6 @@ export class App {
     await listenersClosed;
   }
 
-  #send({ topic, payload, qos, properties }: Outgoing): Promise<void> | null {
-    const packet = { ...ownPacket(topic, payload), qos, ...(properties === undefined ? {} : { properties }) };
-    let waits: Promise<void>[] | null = null;
-    this.broker.deliver(packet, ({ session }) => {
-      waits ??= [];
-      waits.push(new Promise((resolve) => session.outbox!.onRelief(resolve)));
-    });
-    return waits === null ? null : Promise.all(waits).then(() => {});
-  }
-
-  #reply(name: string, result: Result, { responseTopic, correlationData }: Asked): void {
-    const json = JSON.stringify(result);
-    const failed = (error: unknown) => {
-      if (error) this.log.error({ err: error, id: result.id }, 'a result could not be delivered');
-    };
-    this.broker.publish(ownPacket(`$STREAM/result/${name}`, json), failed);
-    if (responseTopic === undefined || topicFault(responseTopic) !== null) return;
-    // The broker publishes this one: it must not lend its rights to whoever asked.
-    if (isOwnTopic(responseTopic) && !responseTopic.startsWith('$STREAM/result/')) return;
-    const properties = correlationData === undefined ? {} : { correlationData };
-    this.broker.publish({ ...ownPacket(responseTopic, json), properties }, failed);
-  }
-
   #saveClock(): void {
     // What comes after the last, clean state must not undo it.
     if (this.closing) return;
@@ -328,11 +308,6 @@ export class App {
 
 export function createApp(input: ConfigInput = {}, parts: AppParts = {}): Promise<App> {
   return App.start(input, parts);
-}
-
-function ownPacket(topic: string, payload: string | Buffer): PublishPacket {
-  const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload;
-  return { cmd: 'publish', topic, payload: bytes, qos: 1, retain: false, dup: false };
 }
 
 /** A listener on all addresses is reached on this machine. */

@@ -21,6 +21,7 @@ import { Retained } from './retained.js';
 import { Router, type Target } from './router.js';
 import { Sessions } from './sessions.js';
 import { BrokerStats } from './stats.js';
+import { writeOnceATurn } from './turn.js';
 
 export interface BrokerLimits extends OutboxLimits {
   /** Largest packet taken, bytes. */
@@ -291,22 +292,4 @@ function inProcessEmitter(router: () => Router): object {
     emit: (_packet: unknown, done?: () => void) => done?.(),
     close: (done: () => void) => setImmediate(done),
   };
-}
-
-/** Everything that is written to a connection in one turn of the event loop leaves with one system call. */
-function writeOnceATurn(conn: Duplex): void {
-  const write = conn.write.bind(conn) as (...args: unknown[]) => boolean;
-  let corked = false;
-  const uncork = () => {
-    corked = false;
-    conn.uncork();
-  };
-  conn.write = ((...args: unknown[]) => {
-    if (!corked) {
-      corked = true;
-      conn.cork();
-      setImmediate(uncork);
-    }
-    return write(...args);
-  }) as typeof conn.write;
 }
