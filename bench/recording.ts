@@ -70,13 +70,16 @@ export class Recording {
       const source = this.#sourceOf(row);
       const payload = payloadOf(rows, row);
       while (!this.#ring.fits(source, 0, payload.length)) {
+        this.#ring.publish();
         await new Promise<void>((resolve) => {
           this.#committed.room = resolve;
         });
       }
       this.#ring.append(keyOf(row) + shift, source, qosOf(row), retainOf(row), null, payload);
+      if (row % TURN !== 0) continue;
+      this.#ring.publish();
       this.#recorder.doorbell.ring();
-      if (row % TURN === 0) await new Promise((resolve) => setImmediate(resolve));
+      await new Promise((resolve) => setImmediate(resolve));
     }
     await this.#recorder.flush('bench', 'request');
     return { files: this.#committed.files, shift };

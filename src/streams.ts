@@ -200,11 +200,22 @@ export class Streams {
 
   #recording({ name, ring }: Stream): Sink {
     const { doorbell } = this.#recorder;
+    let due = false;
+    const publish = () => {
+      due = false;
+      ring.publish();
+      doorbell.ring();
+    };
     return {
-      captured: () => doorbell.ring(),
+      captured: () => {
+        if (due) return;
+        due = true;
+        setImmediate(publish);
+      },
       flush: async (reason) => {
         if (reason === 'request' || ring.pressure < 1) return this.#recorder.flush(name, reason);
         // The recorder sees this by itself; another request would only cut off a small file behind it.
+        ring.publish();
         doorbell.wake();
         return null;
       },

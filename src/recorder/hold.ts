@@ -20,6 +20,11 @@ export class StreamHold {
     this.#seq = seq + 1;
   }
 
+  /** Lets the worker see all messages of now. */
+  publish(): void {
+    this.#writer.publish();
+  }
+
   /** What makes a worker record the stream from the first message on that is in no file. */
   control(): AddControl {
     const { shared, messages, size } = this.#writer.memory;

@@ -59,7 +59,7 @@ export class Recorder {
 
   /** Writes what is left and forgets the stream; if that fails, rejects with `FLUSH_FAILED` and keeps it. */
   async remove(name: string): Promise<void> {
-    this.#checkStream(name);
+    this.#checkStream(name).publish();
     await this.#ask((id) => ({ kind: 'remove', id, stream: name }));
     this.#streams.delete(name);
   }
@@ -69,7 +69,7 @@ export class Recorder {
    * Rejects with `FLUSH_FAILED`; the messages are kept then and written later.
    */
   async flush(name: string, reason: 'request' | 'full'): Promise<CommittedFile | null> {
-    this.#checkStream(name);
+    this.#checkStream(name).publish();
     return (await this.#ask((id) => ({ kind: 'flush', id, stream: name, reason }))) as CommittedFile | null;
   }
 
@@ -95,6 +95,7 @@ export class Recorder {
     const stopped = new Promise<readonly StreamCount[]>((resolve) => {
       this.#stopped = resolve;
     });
+    for (const hold of this.#streams.values()) hold.publish();
     this.#post({ kind: 'stop' });
     const answer = await within(timeoutMs, stopped);
     await this.#keeper.close();
@@ -163,9 +164,10 @@ export class Recorder {
     if (this.#closing !== null) throw new MqttStreamError('SHUTTING_DOWN');
   }
 
-  #checkStream(name: string): void {
+  #checkStream(name: string): StreamHold {
     this.#checkOpen();
-    if (this.#streams.has(name)) return;
+    const hold = this.#streams.get(name);
+    if (hold !== undefined) return hold;
     throw new MqttStreamError('STREAM_NOT_FOUND', [name, [...this.#streams.keys()].join(', ')]);
   }
 }

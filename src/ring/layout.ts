@@ -19,7 +19,7 @@
  * Messages are numbered from 0 without end (exact to 2^53); slot = sequence modulo `slots`, a power of two.
  * Cursors hold the low 32 bits of a sequence; each side keeps the whole number and adds the difference.
  *
- * Memory order: one thread (the broker's) writes. It fills record and slot by plain stores, then stores WRITTEN
+ * Memory order: one thread (the broker's) writes. It fills records and slots by plain stores, then stores WRITTEN
  * with Atomics (sequentially consistent), so whoever loads WRITTEN sees every message before it whole.
  * TAIL is the first message that the recorder has not taken over. It moves by compareExchange only: the recorder
  * moves it after copying rows out, the writer when its policy drops rows that nobody took. Whoever wins owns the

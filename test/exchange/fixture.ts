@@ -130,6 +130,7 @@ export class FakeRecorder {
   take(count: number): void {
     const { memory } = this.#stream.ring;
     const from = this.#reader.tail();
+    this.#stream.ring.publish();
     const to = Math.min(from + count, this.#reader.written());
     this.#position = to;
     if (to === from) return;

@@ -105,6 +105,7 @@ test('a record that cannot be, though nobody overwrote it, is an error and not a
   const memory = allocateRing(8, 64);
   const writer = new RingWriter(memory);
   writer.append(1, encodeSource('a', null), 0, false, null, new Uint8Array(8));
+  writer.publish();
   memory.payloads[0] = 1000;
   const drain = new Drain(memory, 0, new Batch());
   assert.throws(() => drain.step(NO_LIMITS), { code: 'INTERNAL' });
@@ -118,6 +119,7 @@ test('steps become small when races are lost, so that one is won between two mes
   const publish = () => {
     writer.makeRoom(source, 0, 8, () => {});
     writer.append(writer.written + 1, source, 0, false, null, payload);
+    writer.publish();
   };
   for (let i = 0; i < 1024; i++) publish();
   let reads = 0;

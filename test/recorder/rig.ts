@@ -96,6 +96,7 @@ export class Rig {
   append(writer: RingWriter, count: number, payload = 'x'): number[] {
     const keys = Array.from({ length: count }, () => ++this.#key);
     for (const key of keys) writer.append(key, SOURCE, 0, false, null, Buffer.from(payload));
+    writer.publish();
     return keys;
   }
 

@@ -87,6 +87,7 @@ export class Started {
     return Array.from({ length: count }, () => {
       if (giveUp !== undefined) writer.makeRoom(SOURCE, 0, payload.length, giveUp);
       writer.append(++this.#key, SOURCE, 1, false, null, payload);
+      writer.publish();
       this.recorder.doorbell.ring();
       return this.#key;
     });

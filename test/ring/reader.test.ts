@@ -37,6 +37,7 @@ test('a reader that starts behind finds the tail', () => {
   for (let i = 0; i < 30; i++) {
     writer.makeRoom(source, 0, 0, () => {});
     writer.append(i + 1, source, 0, false, null, new Uint8Array(0));
+    writer.publish();
   }
   const reader = new RingReader(memory, 3);
   assert.deepEqual([reader.tail(), reader.written()], [writer.reusable, 30]);
@@ -68,6 +69,7 @@ test('with a thread that takes, every message is taken or given up, exactly once
       writer.makeRoom(source, 0, payload.length, giveUp);
     }
     writer.append(key, source, key % 3, false, null, payload);
+    writer.publish();
     if (key % 16 === 0) Atomics.notify(control, WRITTEN);
     if (key % 500 === 0) await setImmediate();
   }
@@ -84,4 +86,16 @@ test('with a thread that takes, every message is taken or given up, exactly once
     all,
     Array.from({ length: total }, (_, i) => i + 1),
   );
+});
+
+test('the recorder sees what was appended once it is published', () => {
+  const ring = allocateRing(8, 1024);
+  const writer = new RingWriter(ring);
+  const reader = new RingReader(ring, 0);
+  const source = encodeSource('t', null);
+  writer.append(1, source, 0, false, null, new Uint8Array(3));
+  assert.equal(writer.written, 1);
+  assert.equal(reader.written(), 0);
+  writer.publish();
+  assert.equal(reader.written(), 1);
 });

@@ -56,6 +56,7 @@ export function sample(
 
 export function append(writer: RingWriter, { message, source, props }: Sample): void {
   writer.append(message.key, source, message.qos, message.retain, props, message.payload);
+  writer.publish();
 }
 
 /** The lengths that `holds`, `fits` and `makeRoom` ask for. */
