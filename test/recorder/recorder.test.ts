@@ -173,6 +173,8 @@ test('a poisoned encoder with drop-oldest: what only the worker had is told as l
   const started: Started = await Started.start(t, {
     onReplaced: (counts) => {
       lost.push(...counts);
+      // Not before: a retry on its way would write the file, and nothing would be poisoned.
+      started.fill(false);
       assert.deepEqual(counts, [{ stream: 'a', messages: taken.length }]);
       // Before the next worker runs, the ring gives up what nobody has any more.
       keys.push(...started.publish(writer, 30, giveUp));
@@ -185,9 +187,7 @@ test('a poisoned encoder with drop-oldest: what only the worker had is told as l
   keys.push(...started.publish(writer, 10, giveUp));
   assert.equal(taken.length, 10);
   started.poison(1);
-  const flushed = started.recorder.flush('a', 'request');
-  started.fill(false);
-  await flushed;
+  await started.recorder.flush('a', 'request');
   assert.deepEqual(lost, [{ stream: 'a', messages: 10 }]);
   assert.deepEqual(dropped, keys.slice(10, 40));
   assert.deepEqual(await started.keys(), keys.slice(40));
