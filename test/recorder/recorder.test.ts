@@ -175,7 +175,6 @@ test('a poisoned encoder with drop-oldest: what only the worker had is told as l
       lost.push(...counts);
       // Not before: a retry on its way would write the file, and nothing would be poisoned.
       started.fill(false);
-      assert.deepEqual(counts, [{ stream: 'a', messages: taken.length }]);
       // Before the next worker runs, the ring gives up what nobody has any more.
       keys.push(...started.publish(writer, 30, giveUp));
     },
