@@ -42,6 +42,13 @@ export function topicFault(topic: string): string | null {
   return null;
 }
 
+/** Why a topic cannot be published to where topics have at most so many levels, or null if it can. */
+export function levelsFault(topic: string, most: number): string | null {
+  let levels = 1;
+  for (let at = topic.indexOf('/'); at !== -1; at = topic.indexOf('/', at + 1)) levels++;
+  return levels > most ? `the topic has more than ${most} levels` : null;
+}
+
 /** Counted in UTF-8, where a character of UTF-16 has at most 3 bytes: most texts need no counting. */
 function tooLong(text: string): boolean {
   return text.length * 3 > MOST_BYTES && Buffer.byteLength(text) > MOST_BYTES;

@@ -25,17 +25,18 @@ export interface AedesClient extends EventEmitter {
   readonly maximumPacketSize: number | undefined;
   /** By topic filter, filled by aedes when it restores a session. Ours are in `Session`: we keep it empty. */
   subscriptions: Record<string, unknown>;
-  /** Feeds us packets; `_queue` holds those that came before CONNACK, which we hold ourselves. */
-  readonly _parser: EventEmitter & { client: AedesClient };
-  /** While true nothing is read from the socket. */
-  _paused: boolean;
+  /** Makes packets of bytes; one that it cannot read it emits as an error, at once. */
+  readonly _parser: EventEmitter & { client: AedesClient; parse(bytes: Buffer): number };
+  /** Called after every packet and when aedes resumes; aedes' own reads the socket. */
+  _nextBatch: (error?: Error | null) => void;
+  /** Packets being handled. */
+  _parsingBatch: number;
   readonly _keepaliveTimer: NodeJS.Timeout | null;
   /** CONNECT asked for a clean start. */
   readonly _cleanStart: boolean;
   close(done?: () => void): void;
   disconnect(options: { reasonCode?: number }, done?: () => void): void;
   rejectPacketTooLarge(bytes: number): void;
-  resume(): void;
 }
 
 /** `aedes.js`: the members that are not in its types. */
@@ -77,11 +78,22 @@ export interface PublishProperties {
 
 export type Packet = WirePacket;
 
-/** aedes' listener of the parser's packets: dispatches to its handlers. */
-export function takeDispatcher(client: AedesClient): (packet: Packet) => void {
+/**
+ * Takes reading away from aedes: `arrived` gets what the socket reads. Returns what gives a packet to aedes' handlers.
+ * aedes counts the packets of a batch, and would queue all but the first before CONNACK: we give it one at a time.
+ */
+export function takeReading(client: AedesClient, arrived: (chunk: Buffer) => void): (packet: Packet) => void {
   const [listener] = client._parser.listeners('packet') as ((packet: Packet) => void)[];
   client._parser.removeAllListeners('packet');
-  return (packet) => listener.call(client._parser, packet);
+  client.conn.removeAllListeners('readable');
+  client._nextBatch = (error) => {
+    if (error) client.emit('error', error);
+  };
+  client.conn.on('data', arrived);
+  return (packet) => {
+    client._parsingBatch = 0;
+    listener.call(client._parser, packet);
+  };
 }
 
 /**

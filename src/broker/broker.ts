@@ -11,17 +11,22 @@ import {
   storeWithoutSessions,
 } from './aedes-internals.js';
 import { type Capture, NO_CAPTURE, type Origin } from './capture.js';
-import { Connection } from './connection.js';
+import { Connection, type Handlers } from './connection.js';
+import { Message } from './delivery/message.js';
+import { Outbox, type OutboxLimits } from './delivery/outbox.js';
+import { Output } from './delivery/output.js';
+import { Router, type Target } from './delivery/router.js';
+import { TopicTable } from './delivery/topic-table.js';
+import { Turn } from './delivery/turn.js';
+import { variantOf } from './delivery/variant.js';
+import { handleAcknowledgement } from './handlers/acks.js';
 import { type HandlerParts, handlePacket } from './handlers/handlers.js';
+import { ConnectionPublisher, handlePublish, NOBODY } from './handlers/publish.js';
 import type { Log } from './log.js';
-import { Outbox, type OutboxLimits } from './outbox.js';
 import { type Keys, Pipeline } from './pipeline.js';
-import { PublishFrames } from './publish-frame.js';
 import { Retained } from './retained.js';
-import { Router, type Target } from './router.js';
 import { Sessions } from './sessions.js';
 import { BrokerStats } from './stats.js';
-import { writeOnceATurn } from './turn.js';
 
 export interface BrokerLimits extends OutboxLimits {
   /** Largest packet taken, bytes. */
@@ -58,8 +63,10 @@ const KEEP_ALIVE_EVERY_MS = 1000;
  */
 export class Broker extends AedesBase {
   readonly stats = new BrokerStats();
-  readonly retained = new Retained();
+  readonly retained: Retained;
   readonly router = new Router();
+  readonly #topics: TopicTable;
+  readonly #turn = new Turn();
   readonly sessions: Sessions;
   readonly events: BrokerEvents = {
     onRequest: () => {},
@@ -72,7 +79,7 @@ export class Broker extends AedesBase {
   readonly #capture: Capture;
   readonly #own: Origin;
   readonly #pipeline: Pipeline;
-  readonly #handlers: HandlerParts;
+  readonly #handlers: Handlers;
   readonly #connections = new Map<AedesClient, Connection>();
   readonly #held = new Set<Connection>();
   #keepAlive: NodeJS.Timeout | null = null;
@@ -98,6 +105,8 @@ export class Broker extends AedesBase {
     });
     this.clients = Object.create(null) as typeof this.clients;
     this.brokers = Object.create(null) as typeof this.brokers;
+    this.retained = new Retained(id);
+    this.#topics = new TopicTable(limits.topicLevels);
     this.sessions = new Sessions(this.router, limits, this.stats);
     this.#limits = limits;
     this.#log = log;
@@ -112,19 +121,31 @@ export class Broker extends AedesBase {
       stats: this.stats,
       persistence: () => this.persistence,
       onFault: (error) => this.#log.error({ err: error }, 'a message could not be stored or delivered'),
-      onPublished: (packet) => this.emit('publish', packet, null),
+      onPublished: {
+        wanted: () => this.listenerCount('publish') > 0,
+        call: (packet) => this.emit('publish', packet, null),
+      },
     });
-    this.#handlers = {
+    const parts: HandlerParts = {
       limits,
       log,
       pipeline: this.#pipeline,
       retained: this.retained,
       sessions: this.sessions,
       stats: this.stats,
-      heldConnections: this.#held,
+      packetOf: (message) => message.packet(id),
       onRequest: (packet, clientId) => this.events.onRequest(packet, clientId),
       onTransferPublish: (packet) => this.events.onTransferPublish(packet),
       onTransferReady: () => this.events.onTransferReady(),
+    };
+    this.#handlers = {
+      publish: (connection, message) => handlePublish(parts, connection, message),
+      acknowledge: handleAcknowledgement,
+      other: (connection, packet) => handlePacket(parts, connection, packet),
+      held: (connection, held) => {
+        if (held) this.#held.add(connection);
+        else this.#held.delete(connection);
+      },
     };
     const accept = this.handle;
     this.handle = (conn) => this.#accept(conn, accept);
@@ -139,7 +160,7 @@ export class Broker extends AedesBase {
 
   override async listen(): Promise<void> {
     await super.listen();
-    await this.retained.load(this.persistence);
+    await this.retained.load(this.persistence, this.#topics);
     this.#keepAlive = setInterval(() => {
       for (const connection of this.#held) connection.keepAlive();
     }, KEEP_ALIVE_EVERY_MS);
@@ -154,10 +175,13 @@ export class Broker extends AedesBase {
     const from = typeof client === 'function' ? null : (client as AedesClient | null);
     const whole = { cmd: 'publish', qos: 0, retain: false, dup: false, ...packet } as PublishPacket;
     whole.payload = Buffer.isBuffer(whole.payload) ? whole.payload : Buffer.from(whole.payload ?? '');
-    this.stats.held = this.#held.size;
     const origin = from?.id ? this.#capture.origin(from.id) : this.#own;
     try {
-      this.#pipeline.publish(whole, origin, (error) => finished?.(error));
+      const message = this.#message(whole);
+      this.#pipeline.publish(message, origin, {
+        ...NOBODY,
+        published: (_message, _refused, error) => finished?.(error),
+      });
     } catch (error) {
       // aedes publishes wills in the middle of closing a connection, where nobody catches.
       this.#log.error({ err: error, topic: whole.topic }, 'a message could not be published');
@@ -167,7 +191,7 @@ export class Broker extends AedesBase {
 
   /** To connected subscribers only; see `Pipeline.deliver`. */
   deliver(packet: PublishPacket, busy: (target: Target) => void): void {
-    this.#pipeline.deliver(packet, busy);
+    this.#pipeline.deliver(this.#message(packet), busy);
   }
 
   /**
@@ -182,8 +206,7 @@ export class Broker extends AedesBase {
     }
     const outbox = chosen?.session.outbox;
     if (outbox === null || outbox === undefined) return false;
-    const variant = { version5: outbox.version5, qos: 1, retain: false, identifiers: null } as const;
-    outbox.deliver(new PublishFrames(packet), variant, false);
+    outbox.deliver(this.#message(packet), variantOf(outbox.version5, 1, false, null), false);
     return true;
   }
 
@@ -234,12 +257,10 @@ export class Broker extends AedesBase {
       conn.destroy();
       return accept(conn);
     }
-    writeOnceATurn(conn);
+    const output = new Output(conn, this.#turn);
     const client = accept(conn);
     const identity: Identity = { user: null, local: isLocalAddress((conn as Socket).remoteAddress) };
-    const connection = new Connection(client, identity, this.#limits, (one, packet) =>
-      handlePacket(this.#handlers, one, packet),
-    );
+    const connection = new Connection(client, output, identity, this.#limits, this.#topics, this.#handlers);
     this.#connections.set(client, connection);
     this.stats.connections = this.#connections.size;
     client.once('connected', () => this.#connected(connection));
@@ -258,11 +279,12 @@ export class Broker extends AedesBase {
     // It may have gone while aedes was letting it in.
     if (client.closed) return;
     const session = this.sessions.open(client);
-    const outbox = new Outbox(client, session.backlog, this.#limits, this.stats);
+    const outbox = new Outbox(client, connection.output, session.backlog, this.#limits, this.stats);
     session.attach(outbox);
     connection.outbox = outbox;
     connection.session = session;
     connection.origin = this.#capture.origin(client.id);
+    connection.publisher = new ConnectionPublisher(connection);
     connection.release();
   }
 
@@ -273,6 +295,10 @@ export class Broker extends AedesBase {
     const { session, outbox } = connection;
     if (session !== null && outbox !== null) this.sessions.detach(session, outbox);
     if (isTransferClient(connection.identity)) this.events.onTransferGone();
+  }
+
+  #message(packet: PublishPacket): Message {
+    return Message.of(this.#topics.named(packet.topic), packet, Date.now());
   }
 
   #isTransferSession(clientId: string): boolean {

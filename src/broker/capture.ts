@@ -1,8 +1,17 @@
-import type { PublishPacket } from './aedes-internals.js';
+import type { PublishProperties } from './aedes-internals.js';
 
 /** Who publishes; made once a connection, so that what is known of its topics is found without a look-up by client. */
 export interface Origin {
   readonly clientId: string | null;
+}
+
+/** What is captured of a message. */
+export interface Captured {
+  readonly topic: string;
+  readonly payload: Buffer;
+  readonly qos: 0 | 1 | 2;
+  readonly retain: boolean;
+  readonly properties: PublishProperties | undefined;
 }
 
 /**
@@ -12,11 +21,11 @@ export interface Origin {
 export interface Capture {
   origin(clientId: string | null): Origin;
   /** Whether `take` may be called now. False: some stream wants the message, has no room, and makes publishers wait. */
-  admit(origin: Origin, packet: PublishPacket): boolean;
+  admit(origin: Origin, message: Captured): boolean;
   /** Copies the message to every stream that wants it. False: one refused it. */
-  take(origin: Origin, packet: PublishPacket, key: number): boolean;
+  take(origin: Origin, message: Captured, key: number): boolean;
   /** Calls back once, in the order of the calls, when `admit` is worth asking again. */
-  wait(origin: Origin, packet: PublishPacket, room: () => void): void;
+  wait(origin: Origin, message: Captured, room: () => void): void;
 }
 
 /** A broker that only routes. */
@@ -24,5 +33,5 @@ export const NO_CAPTURE: Capture = {
   origin: (clientId) => ({ clientId }),
   admit: () => true,
   take: () => true,
-  wait: (_origin, _packet, room) => room(),
+  wait: (_origin, _message, room) => room(),
 };

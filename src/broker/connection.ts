@@ -1,14 +1,27 @@
 import mqttPacket from 'mqtt-packet';
 import type { Identity } from './access.js';
-import { type AedesClient, type Packet, takeDispatcher } from './aedes-internals.js';
+import { type AedesClient, type Packet, type PublishPacket, takeReading } from './aedes-internals.js';
 import type { Origin } from './capture.js';
-import type { Outbox } from './outbox.js';
-import { type PacketFault, packetFault } from './packet-fault.js';
-import { varIntBytes } from './publish-frame.js';
+import { Message } from './delivery/message.js';
+import type { Outbox } from './delivery/outbox.js';
+import type { Output } from './delivery/output.js';
+import type { TopicTable } from './delivery/topic-table.js';
+import { MALFORMED_PACKET, type PacketFault } from './packet-fault.js';
+import type { Publisher } from './pipeline.js';
+import { FrameReader } from './reading/frame-reader.js';
+import { packetFault } from './reading/packet-check.js';
+import { PublishReader } from './reading/publish-reader.js';
 import type { Session } from './session.js';
 
-/** Handles one packet of a connected client. False: nothing after it may be handled until `release`. */
-export type PacketHandler = (connection: Connection, packet: Packet) => boolean;
+/** What is done with what a connected client sends. */
+export interface Handlers {
+  publish(connection: Connection, message: Message): void;
+  /** PUBACK, PUBREC, PUBREL or PUBCOMP, by its first byte. */
+  acknowledge(connection: Connection, first: number, id: number, reason: number): void;
+  other(connection: Connection, packet: Packet): void;
+  /** The connection is not read, or is read again. */
+  held(connection: Connection, held: boolean): void;
+}
 
 export interface ConnectionLimits {
   /** Largest packet taken, bytes. */
@@ -16,40 +29,62 @@ export interface ConnectionLimits {
   readonly topicLevels: number;
 }
 
-/** A client that takes none of its acknowledgements is not read any more after as many as there are identifiers. */
+const PUBLISH = 3;
+const PUBCOMP = 7;
+/** A client that takes none of its acknowledgements is not read any more after about as many as there are identifiers. */
 const MOST_UNANSWERED = 65_535;
 
 /**
- * One connection, between aedes' parser and the handlers: packets are handled one after the other, in the order of
- * arrival, none before the session is there. While a publish waits for room in a ring, the socket is not read.
+ * One connection, between the socket and the handlers: packets are handled one after the other, in the order of
+ * arrival, none before the session is there. What is not PUBLISH or a plain acknowledgement mqtt-packet parses. While
+ * something holds the connection, the socket is not read, and what was read waits as bytes.
  */
 export class Connection {
   readonly client: AedesClient;
+  readonly output: Output;
   identity: Identity;
   /** Set when connected. */
   session: Session | null = null;
   outbox: Outbox | null = null;
   origin: Origin | null = null;
+  publisher: Publisher | null = null;
   readonly #limits: ConnectionLimits;
-  readonly #handle: PacketHandler;
+  readonly #handlers: Handlers;
+  readonly #topics: TopicTable;
+  readonly #frames: FrameReader;
+  readonly #publishes: PublishReader;
   /** aedes' own handlers. */
   readonly #aedes: (packet: Packet) => void;
-  /** Packets that came while held; null: not held. */
-  #pending: Packet[] | null = [];
+  #holds = 0;
+  #reading = false;
   #greeted = false;
   /** The client has said goodbye or broken the protocol: whatever else it sends is not handled. */
   #over = false;
   /** Packets handled since the socket last took all that was written to it. */
   #unanswered = 0;
 
-  constructor(client: AedesClient, identity: Identity, limits: ConnectionLimits, handle: PacketHandler) {
+  constructor(
+    client: AedesClient,
+    output: Output,
+    identity: Identity,
+    limits: ConnectionLimits,
+    topics: TopicTable,
+    handlers: Handlers,
+  ) {
     this.client = client;
+    this.output = output;
     this.identity = identity;
     this.#limits = limits;
-    this.#handle = handle;
-    this.#aedes = takeDispatcher(client);
+    this.#topics = topics;
+    this.#handlers = handlers;
+    this.#frames = new FrameReader(limits.packetBytes);
+    this.#publishes = new PublishReader(topics);
+    this.#aedes = takeReading(client, (chunk) => this.#arrived(chunk));
     client.subscriptions = Object.create(null) as typeof client.subscriptions;
-    client._parser.on('packet', (packet: Packet) => this.#arrived(packet));
+    client._parser.on('packet', (packet: Packet) => this.#parsed(packet));
+    client._parser.on('error', () => {
+      this.#over = true;
+    });
   }
 
   /** Leaves a packet to aedes. */
@@ -57,22 +92,21 @@ export class Connection {
     this.#aedes(packet);
   }
 
-  /** Reads no more until `release`. */
+  /** Reads no more until `release` was called as often. */
   hold(): void {
-    this.#pending ??= [];
-    this.client._paused = true;
+    this.#holds++;
+    if (this.#holds > 1) return;
+    this.client.conn.pause();
+    if (this.session !== null) this.#handlers.held(this, true);
   }
 
-  /** Handles what came meanwhile, then reads on. */
+  /** Handles what was read already, then reads on. */
   release(): void {
-    const pending = this.#pending ?? [];
-    this.#pending = null;
-    for (let i = 0; i < pending.length; i++) {
-      if (this.#guarded(pending[i])) continue;
-      this.#pending = pending.slice(i + 1);
-      return;
-    }
-    if (!this.client.closed) this.client.resume();
+    this.#holds--;
+    if (this.#holds > 0) return;
+    this.#handlers.held(this, false);
+    this.#readOn();
+    if (this.#holds === 0 && !this.client.closed) this.client.conn.resume();
   }
 
   /** A client that is not read cannot be heard pinging: its keep-alive starts anew. */
@@ -80,63 +114,108 @@ export class Connection {
     this.client._keepaliveTimer?.refresh();
   }
 
-  #arrived(packet: Packet): void {
+  #arrived(chunk: Buffer): void {
     if (this.#over) return;
-    if (!this.#greeted) {
-      this.#greeted = true;
-      if (!this.#acceptable(packet)) return;
-      // What came in one piece with CONNECT waits here, the rest in the socket until aedes reads on.
-      this.client._paused = true;
-      // CONNECT, or something that aedes refuses [MQTT-3.1.0-1].
-      this.#aedes(packet);
-    } else if (this.#pending === null) {
-      this.#guarded(packet);
-    } else {
-      this.#pending.push(packet);
-    }
+    this.#frames.feed(chunk);
+    this.#readOn();
+    this.keepAlive();
   }
 
-  /** Whatever a packet makes a handler throw ends this connection and nothing else. False: held. */
-  #guarded(packet: Packet): boolean {
-    const { client } = this;
-    // What was published before the connection broke still counts; there is nobody to answer to.
-    if (this.#over || (client.closed && packet.cmd !== 'publish') || !this.#acceptable(packet)) return true;
-    // Nothing may follow it [MQTT-3.14.4-1].
-    if (packet.cmd === 'disconnect') this.#over = true;
-    try {
-      if (!this.#handle(this, packet)) return false;
-    } catch (error) {
-      client.emit('error', error);
+  #readOn(): void {
+    // Also called from within a handler: then the loop below goes on by itself.
+    if (this.#reading) return;
+    this.#reading = true;
+    const frames = this.#frames;
+    const { conn } = this.client;
+    while (this.#holds === 0 && !this.#over && frames.next()) {
+      try {
+        this.#frame(frames);
+      } catch (error) {
+        // Whatever a packet makes a handler throw ends this connection and nothing else.
+        this.#over = true;
+        this.client.emit('error', error);
+      }
+      this.#unanswered = conn.writableNeedDrain ? this.#unanswered + 1 : 0;
+      if (this.#unanswered > MOST_UNANSWERED) this.#holdUntilDrained();
     }
-    this.#unanswered = client.conn.writableNeedDrain ? this.#unanswered + 1 : 0;
-    if (this.#unanswered <= MOST_UNANSWERED) return true;
+    this.#reading = false;
+    if (frames.fault !== null && !this.#over) this.#unreadable();
+  }
+
+  #holdUntilDrained(): void {
+    this.#unanswered = 0;
     this.hold();
-    client.conn.once('drain', () => this.release());
-    return false;
+    this.client.conn.once('drain', () => this.release());
   }
 
-  #acceptable(packet: Packet): boolean {
-    const { packetBytes, topicLevels } = this.#limits;
-    const size = packetBytesOf(packet);
-    if (size > packetBytes) {
-      this.#over = true;
-      this.client.rejectPacketTooLarge(size);
-      return false;
-    }
-    const fault = packetFault(packet, topicLevels);
-    if (fault === null) return true;
-    this.#over = true;
-    this.#refuse(packet, fault);
-    return false;
-  }
-
-  #refuse(packet: Packet, { text, reason }: PacketFault): void {
+  #frame(frames: FrameReader): void {
     const { client } = this;
+    const { bytes, start, body, end } = frames;
+    const first = bytes[start];
+    const type = first >> 4;
+    if (!this.#greeted) {
+      // CONNECT, or something that aedes refuses [MQTT-3.1.0-1]. What follows waits until there is a session.
+      this.hold();
+      client._parser.parse(bytes.subarray(start, end));
+    } else if (type === PUBLISH) {
+      const message = this.#publishes.read(frames, client.version === 5);
+      if (message !== null) this.#handlers.publish(this, message);
+      else if (this.#publishes.fault !== null) this.#refuse(this.#publishes.fault);
+      else client._parser.parse(bytes.subarray(start, end));
+    } else if (client.closed) {
+      // What was published before the connection broke still counts; there is nobody to answer to.
+    } else if (type > PUBLISH && type <= PUBCOMP && end - body === 2 && (bytes[body] | bytes[body + 1]) > 0) {
+      this.#handlers.acknowledge(this, first, (bytes[body] << 8) | bytes[body + 1], 0);
+    } else {
+      client._parser.parse(bytes.subarray(start, end));
+    }
+  }
+
+  /** A packet that mqtt-packet has made of its bytes. */
+  #parsed(packet: Packet): void {
+    const fault = packetFault(packet, this.#limits.topicLevels);
+    if (fault !== null) {
+      if (this.#greeted) this.#refuse(fault);
+      else this.#refuseConnect(packet, fault);
+    } else if (!this.#greeted) {
+      this.#greeted = true;
+      this.#aedes(packet);
+    } else if (packet.cmd === 'publish') {
+      const topic = this.#topics.named(packet.topic);
+      this.#handlers.publish(this, Message.of(topic, packet as PublishPacket, Date.now()));
+    } else {
+      // Nothing may follow it [MQTT-3.14.4-1].
+      if (packet.cmd === 'disconnect') this.#over = true;
+      this.#handlers.other(this, packet);
+    }
+  }
+
+  #unreadable(): void {
+    if (this.#frames.fault === 'malformed') {
+      this.#refuse({ text: 'the remaining length is malformed [MQTT-1.5.5-1]', reason: MALFORMED_PACKET });
+    } else {
+      this.#over = true;
+      this.client.rejectPacketTooLarge(this.#frames.size);
+    }
+  }
+
+  #refuse({ text, reason }: PacketFault): void {
+    const { client } = this;
+    this.#over = true;
     const error = new Error(text);
     if (client.version === 5) {
       client.broker.emit('clientError', client, error);
       client.disconnect({ reasonCode: reason });
-    } else if (client.version === null && packet.cmd === 'connect' && packet.protocolVersion === 5) {
+    } else {
+      client.emit('error', error);
+    }
+  }
+
+  #refuseConnect(packet: Packet, { text, reason }: PacketFault): void {
+    const { client } = this;
+    this.#over = true;
+    const error = new Error(text);
+    if (packet.cmd === 'connect' && packet.protocolVersion === 5) {
       const connack = { cmd: 'connack', reasonCode: reason, sessionPresent: false } as const;
       client.conn.end(mqttPacket.generate(connack, { protocolVersion: 5 }), () =>
         client.emit('error', error),
@@ -145,8 +224,4 @@ export class Connection {
       client.emit('error', error);
     }
   }
-}
-
-function packetBytesOf({ length = 0 }: Packet): number {
-  return 1 + varIntBytes(length) + length;
 }

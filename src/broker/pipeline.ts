@@ -1,10 +1,8 @@
-import { isOwnTopic } from '../topics.js';
 import type { Persistence, PublishPacket } from './aedes-internals.js';
 import type { Capture, Origin } from './capture.js';
-import { setExpiry } from './expiry.js';
-import { PublishFrames, type Variant } from './publish-frame.js';
+import type { Message } from './delivery/message.js';
+import type { Route, Router, Target } from './delivery/router.js';
 import type { Retained } from './retained.js';
-import type { Route, Router, Target } from './router.js';
 import type { BrokerStats } from './stats.js';
 
 /** Gives the keys. */
@@ -12,8 +10,16 @@ export interface Keys {
   next(): number;
 }
 
-/** `refused`: routed, but a stream that wanted the message did not take it. */
-export type Published = (error: Error | null, refused: boolean) => void;
+/** Who is told what becomes of a message. */
+export interface Publisher {
+  /** It waits for room in a ring, and so must what its publisher sends after it; `released`: not any more. */
+  held(): void;
+  released(): void;
+  /** It is captured and on its way. `refused`: a stream that wanted it did not take it. */
+  published(message: Message, refused: boolean, error: Error | null): void;
+  /** All who get it have enough to do: what comes after it should wait for one of them. */
+  congested(route: Route): void;
+}
 
 export interface PipelineParts {
   readonly brokerId: string;
@@ -24,13 +30,14 @@ export interface PipelineParts {
   readonly stats: BrokerStats;
   readonly persistence: () => Persistence;
   readonly onFault: (error: unknown) => void;
-  readonly onPublished: (packet: PublishPacket) => void;
+  /** Whoever wants every message as aedes knows them. */
+  readonly onPublished: { wanted(): boolean; call(packet: PublishPacket): void };
 }
 
 /**
  * What happens to a message, in this order and in the order of arrival: key, capture, retained, subscribers. All of
  * it happens in the call, except when a stream has no room: then nothing of it has happened, and it is tried again
- * when there is room. The store of retained messages follows behind the memory; `done` waits for it, others do not.
+ * when there is room. The store of retained messages follows behind the memory; its publisher is told when it is done.
  */
 export class Pipeline {
   readonly #parts: PipelineParts;
@@ -39,37 +46,19 @@ export class Pipeline {
     this.#parts = parts;
   }
 
-  /** False: the message waits for room, and so must what its publisher sends after it, until `done`. */
-  publish(packet: PublishPacket, origin: Origin, done: Published): boolean {
-    const { brokerId, keys, capture, stats } = this.#parts;
-    let taken = true;
-    if (isOwnTopic(packet.topic)) {
-      packet.brokerCounter = keys.next();
-    } else {
-      if (!capture.admit(origin, packet)) {
-        capture.wait(origin, packet, () => this.publish(packet, origin, done));
-        return false;
-      }
-      const key = keys.next();
-      packet.brokerCounter = key;
-      taken = capture.take(origin, packet, key);
-    }
-    packet.brokerId = brokerId;
-    if (origin.clientId !== null) packet.clientId = origin.clientId;
-    if (packet.properties !== undefined) setExpiry(packet, Date.now());
-    stats.received++;
-    stats.bytesReceived += packet.payload.length;
-    this.#route(packet, done, taken);
-    return true;
+  publish(message: Message, origin: Origin, publisher: Publisher): void {
+    if (this.#enter(message, origin, publisher)) return;
+    publisher.held();
+    this.#wait(message, origin, publisher);
   }
 
   /**
    * To connected subscribers only: no key, no capture, no queue for those who are away. `busy` takes those whose
    * connection has enough to do, so that the caller can wait for them.
    */
-  deliver(packet: PublishPacket, busy: (target: Target) => void): void {
-    const route = this.#parts.router.find(packet.topic);
-    this.#emit(packet, route, false);
+  deliver(message: Message, busy: (target: Target) => void): void {
+    const route = this.#parts.router.find(message.topic);
+    this.#emit(message, route, false);
     for (const target of route.targets) if (target.session.outbox?.busy === true) busy(target);
   }
 
@@ -84,53 +73,81 @@ export class Pipeline {
     for (const outbox of busy) outbox!.onRelief(() => --left === 0 && callback());
   }
 
-  #route(packet: PublishPacket, done: Published, taken: boolean): void {
-    const { persistence, retained, router } = this.#parts;
-    const stored = packet.retain ? retained.store(packet, persistence()) : null;
-    this.#emit(packet, router.route(packet.topic), true);
-    if (stored === null) {
-      done(null, !taken);
-    } else {
-      stored.then(
-        () => done(null, !taken),
-        (error: unknown) => {
-          this.#parts.onFault(error);
-          done(error instanceof Error ? error : new Error(String(error)), !taken);
-        },
-      );
-    }
+  #wait(message: Message, origin: Origin, publisher: Publisher): void {
+    this.#parts.capture.wait(origin, message, () => {
+      if (this.#enter(message, origin, publisher)) publisher.released();
+      else this.#wait(message, origin, publisher);
+    });
   }
 
-  /** `keep`: sessions whose client is away or does not acknowledge it get it later. */
-  #emit(packet: PublishPacket, route: Route, keep: boolean): void {
-    if (route.targets.length > 0) {
-      const frames = new PublishFrames(packet);
-      for (const target of route.targets) {
-        const { session } = target;
-        if (isOwn(target, packet)) continue;
-        const variant: Variant = {
-          version5: session.outbox?.version5 === true,
-          qos: Math.min(packet.qos, target.qos) as 0 | 1 | 2,
-          retain: packet.retain && target.retainAsPublished,
-          identifiers: target.identifiers,
-        };
-        session.deliver(frames, variant, keep);
-      }
+  /** False: some stream has no room, and nothing has happened. */
+  #enter(message: Message, origin: Origin, publisher: Publisher): boolean {
+    const { keys, capture, stats } = this.#parts;
+    let taken = true;
+    if (message.known.own) {
+      message.key = keys.next();
+    } else {
+      if (!capture.admit(origin, message)) return false;
+      message.key = keys.next();
+      taken = capture.take(origin, message, message.key);
     }
-    for (const deliver of route.functions) {
+    message.clientId = origin.clientId;
+    stats.received++;
+    stats.bytesReceived += message.payloadBytes;
+    if (message.retain) this.#retain(message, taken, publisher);
+    const route = this.#parts.router.route(message.known);
+    const congested = this.#emit(message, route, true);
+    if (!message.retain) publisher.published(message, !taken, null);
+    if (congested) publisher.congested(route);
+    return true;
+  }
+
+  #retain(message: Message, taken: boolean, publisher: Publisher): void {
+    this.#parts.retained.store(message, this.#parts.persistence()).then(
+      () => publisher.published(message, !taken, null),
+      (error: unknown) => {
+        this.#parts.onFault(error);
+        publisher.published(message, !taken, error instanceof Error ? error : new Error(String(error)));
+      },
+    );
+  }
+
+  /**
+   * `keep`: sessions whose client is away or does not acknowledge it get it later. True: of those who are there,
+   * all have enough to do.
+   */
+  #emit(message: Message, route: Route, keep: boolean): boolean {
+    const { targets, functions } = route;
+    let free = false;
+    let congested = false;
+    for (let i = 0; i < targets.length; i++) {
+      const target = targets[i];
+      const { session } = target;
+      // The subscriber does not want what it published itself [MQTT-3.8.3-3].
+      if (target.noLocal && message.clientId === session.clientId) continue;
+      const qos = message.qos < target.qos ? message.qos : target.qos;
+      session.deliver(message, qos, message.retain && target.retainAsPublished, target.identifiers, keep);
+      const { outbox } = session;
+      if (outbox === null) continue;
+      if (outbox.congested) congested = true;
+      else free = true;
+    }
+    if (functions.length > 0) this.#call(message, route);
+    const { onPublished, brokerId } = this.#parts;
+    if (onPublished.wanted()) onPublished.call(message.packet(brokerId));
+    return congested && !free;
+  }
+
+  #call(message: Message, { functions }: Route): void {
+    const packet = message.packet(this.#parts.brokerId);
+    for (const deliver of functions) {
       try {
         deliver(packet, noop);
       } catch (error) {
         this.#parts.onFault(error);
       }
     }
-    this.#parts.onPublished(packet);
   }
-}
-
-/** The subscriber does not want what it published itself [MQTT-3.8.3-3]. */
-function isOwn(target: Target, packet: PublishPacket): boolean {
-  return target.noLocal && packet.clientId === target.session.clientId;
 }
 
 function noop(): void {}

@@ -1,8 +1,9 @@
-import { Backlog, type BacklogLimits } from './backlog.js';
 import type { Connection } from './connection.js';
-import type { Outbox } from './outbox.js';
-import type { PublishFrames, Variant } from './publish-frame.js';
-import type { Subscription } from './router.js';
+import { Backlog, type BacklogLimits } from './delivery/backlog.js';
+import type { Message } from './delivery/message.js';
+import type { Outbox } from './delivery/outbox.js';
+import type { Subscription } from './delivery/router.js';
+import { variantOf } from './delivery/variant.js';
 import type { BrokerStats } from './stats.js';
 
 /** What the broker keeps for a client id: with the connection, or beyond it. */
@@ -44,9 +45,17 @@ export class Session {
   }
 
   /** Gives the client a message, or keeps it until there is one if `keep` and if the session and the QoS allow it. */
-  deliver(frames: PublishFrames, variant: Variant, keep: boolean): void {
-    const keeping = keep && variant.qos > 0 && this.lasting;
-    if (this.#outbox?.deliver(frames, variant, keeping) === true || !keeping) return;
-    this.backlog.keepIfRoom({ frames, variant, kept: true, id: 0, released: false });
+  deliver(
+    message: Message,
+    qos: 0 | 1 | 2,
+    retain: boolean,
+    identifiers: readonly number[] | null,
+    keep: boolean,
+  ): void {
+    const outbox = this.#outbox;
+    const keeping = keep && qos > 0 && this.lasting;
+    const variant = variantOf(outbox?.version5 === true, qos, retain, identifiers);
+    if (outbox?.deliver(message, variant, keeping) === true || !keeping) return;
+    this.backlog.keepIfRoom({ message, variant, kept: true, id: 0, released: false });
   }
 }

@@ -1,7 +1,7 @@
 import type { AedesClient } from './aedes-internals.js';
-import type { BacklogLimits } from './backlog.js';
-import type { Outbox } from './outbox.js';
-import type { Router, Subscription } from './router.js';
+import type { BacklogLimits } from './delivery/backlog.js';
+import type { Outbox } from './delivery/outbox.js';
+import type { Router, Subscription } from './delivery/router.js';
 import { Session } from './session.js';
 import type { BrokerStats } from './stats.js';
 

@@ -11,6 +11,4 @@ export class BrokerStats {
   /** Clients disconnected because too much of QoS 1 and 2 waited for them. */
   quotaDisconnects = 0;
   connections = 0;
-  /** Connections that wait for room in a ring. */
-  held = 0;
 }

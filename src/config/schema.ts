@@ -6,8 +6,8 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import { dotted, type Path } from './path.js';
 import { check, invalid, shown } from './problem.js';
-import { size, whole } from './quantity.js';
-import { streamSchema } from './stream.js';
+import { duration, size, whole } from './quantity.js';
+import { MAX_TIMER, streamSchema } from './stream.js';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -84,6 +84,10 @@ export const configSchema = z
         clientQueueBytes: size({ min: KIB }).prefault('16MiB'),
         /** What may wait for one slow client, messages. */
         clientQueueMessages: whole(1).prefault(100_000),
+        /** What happens then to QoS 1 and 2 for it; QoS 0 is dropped. */
+        whenClientQueueFull: z.enum(['disconnect', 'drop']).prefault('disconnect'),
+        /** Publishers do not wait longer for a subscriber that takes nothing, ms. */
+        stalledAfter: duration({ min: 1, max: MAX_TIMER }).prefault('500ms'),
         /** Unacknowledged QoS 1 and 2 messages to one client; its own Receive Maximum may be less. */
         inflight: whole(1, 65_535).prefault(1000),
         /** Clients connected at the same time. */

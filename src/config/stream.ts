@@ -10,7 +10,7 @@ const GIB = 1024 * MIB;
 const DAY = 86_400_000;
 
 /** `setTimeout` turns delays above 2^31-1 ms (24.8 days) into 1 ms. */
-const MAX_TIMER = 24 * DAY;
+export const MAX_TIMER = 24 * DAY;
 
 const FULL_POLICIES = ['flush', 'drop-oldest', 'reject', 'return'] as const;
 /** The numbers of the policies, as the contract gives them. */

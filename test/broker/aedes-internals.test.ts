@@ -11,7 +11,7 @@ import {
   isClientDelivery,
   type Packet,
   storeWithoutSessions,
-  takeDispatcher,
+  takeReading,
 } from '../../src/broker/aedes-internals.js';
 import { until } from './fixture.js';
 import { type Stock, type StockBroker, startStock } from './stock.js';
@@ -71,10 +71,11 @@ test('a client has what we read of it', async (t) => {
   assert.equal(client.closed, false);
   assert.equal(client.receiveMaximum, 7);
   assert.equal(client.maximumPacketSize, 1000);
-  assert.equal(client._paused, false);
+  assert.equal(typeof client._nextBatch, 'function');
+  assert.equal(client._parsingBatch, 0);
   assert.equal(typeof client._keepaliveTimer?.refresh, 'function');
   assert.equal((client as unknown as { _keepaliveInterval: number })._keepaliveInterval, 45_001);
-  for (const method of ['close', 'disconnect', 'resume', 'rejectPacketTooLarge'] as const) {
+  for (const method of ['close', 'disconnect', 'rejectPacketTooLarge'] as const) {
     assert.equal(typeof client[method], 'function', method);
   }
 });
@@ -98,52 +99,51 @@ test('before CONNECT a client has no id and no version', async (t) => {
   assert.equal(clients[0].connected, false);
 });
 
-test('the parser has one listener of packets, which can be taken and fed', async (t) => {
-  const { client, wire } = await stockClient(t);
-  assert.equal(client._parser.client, client);
-  assert.equal(client._parser.listenerCount('packet'), 1);
-  const dispatch = takeDispatcher(client);
-  assert.equal(client._parser.listenerCount('packet'), 0);
+test('reading can be taken away: we get the bytes, the parser makes packets of them at once, aedes handles those', async (t) => {
+  const stock = await startStock(t);
+  const chunks: Buffer[] = [];
   const arrived: Packet[] = [];
-  client._parser.on('packet', (packet: Packet) => {
-    arrived.push(packet);
-    dispatch(packet);
-  });
-  wire.send({ cmd: 'pingreq' }, { cmd: 'pingreq' });
-  assert.equal((await wire.next()).cmd, 'pingresp');
-  assert.equal((await wire.next()).cmd, 'pingresp');
-  assert.deepEqual(
-    arrived.map(({ cmd, length }) => [cmd, length]),
-    [
-      ['pingreq', 0],
-      ['pingreq', 0],
-    ],
-  );
+  const accept = stock.broker.handle;
+  stock.broker.handle = (conn) => {
+    const client = accept(conn);
+    assert.equal(client._parser.client, client);
+    assert.equal(client._parser.listenerCount('packet'), 1);
+    assert.equal(conn.listenerCount('readable'), 1);
+    const dispatch = takeReading(client, (chunk) => {
+      chunks.push(chunk);
+      const before = arrived.length;
+      client._parser.parse(chunk);
+      assert.ok(arrived.length > before);
+    });
+    assert.equal(client._parser.listenerCount('packet'), 0);
+    assert.equal(conn.listenerCount('readable'), 0);
+    client._parser.on('packet', (packet: Packet) => {
+      arrived.push(packet);
+      dispatch(packet);
+    });
+    return client;
+  };
+  const wire = await WireClient.open(t, stock.port);
+  await wire.connect();
+  // Several of them, with others between: aedes neither queues nor reads by itself.
+  for (let i = 0; i < 3; i++) {
+    wire.send({ cmd: 'pingreq' }, { cmd: 'pingreq' });
+    assert.equal((await wire.next()).cmd, 'pingresp');
+    assert.equal((await wire.next()).cmd, 'pingresp');
+  }
+  assert.equal(arrived.length, 7);
+  assert.equal(arrived[0].cmd, 'connect');
+  assert.ok(chunks.length >= 4);
 });
 
-test('a packet that is not dispatched does not stop the reading, a paused client is not read', async (t) => {
-  const { client, wire } = await stockClient(t);
-  takeDispatcher(client);
-  const topics: string[] = [];
-  let pauseAt = '';
-  client._parser.on('packet', (packet: Packet) => {
-    if (packet.cmd !== 'publish') return;
-    topics.push(packet.topic);
-    if (packet.topic === pauseAt) client._paused = true;
+test('what the parser cannot read it emits as an error, at once', async (t) => {
+  const { client } = await stockClient(t);
+  let told = false;
+  client._parser.on('error', () => {
+    told = true;
   });
-  wire.publish({ topic: 'a' });
-  await until(() => topics.length === 1);
-  wire.publish({ topic: 'b' });
-  await until(() => topics.length === 2);
-  pauseAt = 'c';
-  // What is in one piece with the last packet comes nevertheless.
-  wire.send(wire.publishPacket({ topic: 'c' }), wire.publishPacket({ topic: 'd' }));
-  await until(() => topics.length === 4);
-  wire.publish({ topic: 'e' });
-  await until(() => client.conn.readableLength > 0);
-  assert.deepEqual(topics, ['a', 'b', 'c', 'd']);
-  client.resume();
-  assert.deepEqual(topics, ['a', 'b', 'c', 'd', 'e']);
+  client._parser.parse(Buffer.of(0xf1, 0));
+  assert.ok(told);
 });
 
 test('the brokers and clients that aedes knows are plain objects that we may replace', async (t) => {

@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { IPublishPacket } from 'mqtt-packet';
-import { expired, secondsLeft, setExpiry } from '../../src/broker/expiry.js';
+import { expired } from '../../src/broker/delivery/expiry.js';
+import { Message } from '../../src/broker/delivery/message.js';
+import { TopicTable } from '../../src/broker/delivery/topic-table.js';
 import { startBroker, until } from './fixture.js';
 import { payloads, WireClient } from './wire-client.js';
 
@@ -114,12 +116,11 @@ test('the interval begins when the broker has the message', () => {
     retain: false,
     dup: false,
   };
-  setExpiry(packet, NOW);
-  assert.equal(expired(packet, Number.MAX_SAFE_INTEGER), false);
-  assert.equal(secondsLeft(packet), undefined);
-  const limited = { ...packet, properties: { messageExpiryInterval: 2 } };
-  assert.equal(secondsLeft(limited), 2);
-  setExpiry(limited, NOW);
+  const topic = new TopicTable(10).named('a');
+  const unlimited = Message.of(topic, packet, NOW);
+  assert.equal(unlimited.expiry, undefined);
+  assert.equal(expired(unlimited, Number.MAX_SAFE_INTEGER), false);
+  const limited = Message.of(topic, { ...packet, properties: { messageExpiryInterval: 2 } }, NOW);
   assert.equal(expired(limited, NOW + 1_999), false);
   assert.equal(expired(limited, NOW + 2_000), true);
 });

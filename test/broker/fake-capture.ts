@@ -1,5 +1,4 @@
-import type { PublishPacket } from '../../src/broker/aedes-internals.js';
-import type { Capture, Origin } from '../../src/broker/capture.js';
+import type { Capture, Captured, Origin } from '../../src/broker/capture.js';
 
 export interface Taken {
   readonly key: number;
@@ -12,10 +11,10 @@ export interface Taken {
 export class FakeCapture implements Capture {
   readonly taken: Taken[] = [];
   /** Whether there is room for a message. */
-  hasRoom: (packet: PublishPacket) => boolean = () => true;
+  hasRoom: (packet: Captured) => boolean = () => true;
   /** Whether a message is refused. */
-  refuses: (packet: PublishPacket) => boolean = () => false;
-  #waiting: { packet: PublishPacket; room: () => void }[] = [];
+  refuses: (packet: Captured) => boolean = () => false;
+  #waiting: { packet: Captured; room: () => void }[] = [];
   #onWait: (() => void)[] = [];
 
   get waiting(): string[] {
@@ -34,16 +33,16 @@ export class FakeCapture implements Capture {
     return { clientId };
   }
 
-  admit(_origin: Origin, packet: PublishPacket): boolean {
+  admit(_origin: Origin, packet: Captured): boolean {
     return this.hasRoom(packet);
   }
 
-  take({ clientId }: Origin, packet: PublishPacket, key: number): boolean {
+  take({ clientId }: Origin, packet: Captured, key: number): boolean {
     this.taken.push({ key, clientId, topic: packet.topic, payload: packet.payload.toString() });
     return !this.refuses(packet);
   }
 
-  wait(_origin: Origin, packet: PublishPacket, room: () => void): void {
+  wait(_origin: Origin, packet: Captured, room: () => void): void {
     this.#waiting.push({ packet, room });
     for (const callback of this.#onWait.splice(0)) callback();
   }

@@ -9,7 +9,7 @@ import mqttPacket, {
   type ISubscription,
   type Packet,
 } from 'mqtt-packet';
-import { Fifo } from '../../src/broker/fifo.js';
+import { Fifo } from '../../src/broker/delivery/fifo.js';
 
 type Version = 3 | 4 | 5;
 

@@ -1,23 +1,30 @@
-import type { Packet } from '../aedes-internals.js';
 import type { Connection } from '../connection.js';
-import { writeAck } from '../packet-writer.js';
 
+const PUBREC = 5;
+const PUBREL = 6;
 const PACKET_IDENTIFIER_NOT_FOUND = 0x92;
 
-/** PUBACK, PUBCOMP and PUBREC: the client has the message, or is on its way to. */
-export function handleAck({ client, outbox }: Connection, packet: Packet): void {
-  const id = packet.messageId!;
-  // A PUBREC with an error ends the exchange [MQTT-4.3.3-4].
-  if (packet.cmd !== 'pubrec' || (packet.reasonCode ?? 0) >= 0x80) {
-    outbox?.acknowledged(id);
+/** PUBACK, PUBREC, PUBREL or PUBCOMP, by the first byte of the packet. */
+export function handleAcknowledgement(
+  connection: Connection,
+  first: number,
+  id: number,
+  reason: number,
+): void {
+  const { outbox, session } = connection;
+  const type = first >> 4;
+  if (type === PUBREL) {
+    // The packet identifier is free again [MQTT-4.3.3-11].
+    answer(connection, 0x70, id, session?.received.delete(id) === true);
+  } else if (type === PUBREC && reason < 0x80) {
+    answer(connection, 0x62, id, outbox?.received(id) === true);
   } else {
-    const known = outbox?.received(id) === true;
-    writeAck(client, 'pubrel', id, known ? 0 : PACKET_IDENTIFIER_NOT_FOUND);
+    // The client has the message. A PUBREC with an error ends the exchange, too [MQTT-4.3.3-4].
+    outbox?.acknowledged(id);
   }
 }
 
-/** PUBREL: the packet identifier is free again [MQTT-4.3.3-11]. */
-export function handlePubrel({ client, session }: Connection, packet: Packet): void {
-  const known = session?.received.delete(packet.messageId!) === true;
-  writeAck(client, 'pubcomp', packet.messageId!, known ? 0 : PACKET_IDENTIFIER_NOT_FOUND);
+/** PUBREL or PUBCOMP, by its first byte. */
+function answer({ client, output }: Connection, first: number, id: number, known: boolean): void {
+  output.acknowledge(first, id, known || client.version !== 5 ? 0 : PACKET_IDENTIFIER_NOT_FOUND);
 }

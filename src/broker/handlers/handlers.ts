@@ -1,13 +1,13 @@
 import type { ISubscribePacket, IUnsubscribePacket } from 'mqtt-packet';
 import type { Packet, PublishPacket } from '../aedes-internals.js';
 import type { Connection } from '../connection.js';
+import type { Message } from '../delivery/message.js';
 import type { Log } from '../log.js';
 import type { Pipeline } from '../pipeline.js';
 import type { Retained } from '../retained.js';
 import type { Sessions } from '../sessions.js';
 import type { BrokerStats } from '../stats.js';
-import { handleAck, handlePubrel } from './acks.js';
-import { handlePublish } from './publish.js';
+import { handleAcknowledgement } from './acks.js';
 import { handleSubscribe } from './subscribe.js';
 import { handleUnsubscribe } from './unsubscribe.js';
 
@@ -19,7 +19,8 @@ export interface HandlerParts {
   readonly retained: Retained;
   readonly sessions: Sessions;
   readonly stats: BrokerStats;
-  readonly heldConnections: Set<Connection>;
+  /** As aedes knows messages. */
+  readonly packetOf: (message: Message) => PublishPacket;
   /** A PUBLISH on `$STREAM/...`. */
   readonly onRequest: (packet: PublishPacket, clientId: string) => void;
   /** A PUBLISH of the transfer client. */
@@ -28,21 +29,16 @@ export interface HandlerParts {
   readonly onTransferReady: () => void;
 }
 
-/** One packet of a connected client. What is not here aedes does: CONNECT, PINGREQ, DISCONNECT, AUTH. */
-export function handlePacket(parts: HandlerParts, connection: Connection, packet: Packet): boolean {
+const FIRST_BYTE = { puback: 0x40, pubrec: 0x50, pubrel: 0x62, pubcomp: 0x70 };
+
+/** A packet that is no PUBLISH. What is not here aedes does: CONNECT, PINGREQ, DISCONNECT, AUTH. */
+export function handlePacket(parts: HandlerParts, connection: Connection, packet: Packet): void {
   switch (packet.cmd) {
-    case 'publish': {
-      const routed = handlePublish(parts, connection, packet as PublishPacket);
-      connection.keepAlive();
-      return routed;
-    }
     case 'puback':
     case 'pubrec':
-    case 'pubcomp':
-      handleAck(connection, packet);
-      break;
     case 'pubrel':
-      handlePubrel(connection, packet);
+    case 'pubcomp':
+      handleAcknowledgement(connection, FIRST_BYTE[packet.cmd], packet.messageId!, packet.reasonCode ?? 0);
       break;
     case 'subscribe':
       handleSubscribe(parts, connection, packet as ISubscribePacket);
@@ -52,8 +48,5 @@ export function handlePacket(parts: HandlerParts, connection: Connection, packet
       break;
     default:
       connection.passOn(packet);
-      return true;
   }
-  connection.keepAlive();
-  return true;
 }

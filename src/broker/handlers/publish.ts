@@ -1,54 +1,83 @@
-import { isOwnTopic } from '../../topics.js';
 import { isRequestTopic, isTransferClient, mayPublish } from '../access.js';
-import type { PublishPacket } from '../aedes-internals.js';
 import type { Connection } from '../connection.js';
-import { writeAck } from '../packet-writer.js';
+import type { Message } from '../delivery/message.js';
+import type { Route } from '../delivery/router.js';
+import type { Publisher } from '../pipeline.js';
 import type { HandlerParts } from './handlers.js';
 
+const PUBACK = 0x40;
+const PUBREC = 0x50;
 const NOT_AUTHORIZED = 0x87;
 const QUOTA_EXCEEDED = 0x97;
 
-/** PUBLISH (MQTT 5 section 3.3). False while it waits for room in a ring. */
-export function handlePublish(parts: HandlerParts, connection: Connection, packet: PublishPacket): boolean {
-  if (packet.qos === 2 && isRepetition(connection, packet.messageId!)) return true;
-  if (isRequestTopic(packet.topic)) {
-    acknowledge(connection, packet, 0);
-    parts.onRequest(packet, connection.client.id);
-    return true;
-  }
-  if (!mayPublish(connection.identity, packet.topic)) {
-    parts.stats.refused++;
-    const { id } = connection.client;
-    parts.log.info({ client: id, topic: packet.topic }, 'a publish to a reserved topic was refused');
-    acknowledge(connection, packet, NOT_AUTHORIZED);
-    return true;
-  }
-  if (isOwnTopic(packet.topic) && isTransferClient(connection.identity)) {
-    parts.onTransferPublish(packet);
-    parts.pipeline.publish(packet, connection.origin!, () =>
-      // A receiver slower than the sender slows it down: chunks are acknowledged as the receivers take them.
-      parts.pipeline.whenTaken(packet.topic, () => acknowledge(connection, packet, 0)),
-    );
-    return true;
-  }
-  let done = false;
-  let held = false;
-  const routed = parts.pipeline.publish(packet, connection.origin!, (error, refused) => {
-    done = true;
-    if (error === null) acknowledge(connection, packet, refused ? QUOTA_EXCEEDED : 0);
-    else connection.client.emit('error', error);
-    if (held) {
-      parts.heldConnections.delete(connection);
-      connection.release();
-    }
-  });
-  // It may have been done meanwhile, in a call of `Capture.wait` that found room after all.
-  if (routed || done) return true;
-  held = true;
-  parts.heldConnections.add(connection);
-  connection.hold();
-  return false;
+/** PUBLISH (MQTT 5 section 3.3). */
+export function handlePublish(parts: HandlerParts, connection: Connection, message: Message): void {
+  if (message.qos === 2 && isRepetition(connection, message.id)) return;
+  if (message.known.own) handleOwn(parts, connection, message);
+  else parts.pipeline.publish(message, connection.origin!, connection.publisher!);
 }
+
+/** What a connection does about what becomes of its messages. */
+export class ConnectionPublisher implements Publisher {
+  readonly #connection: Connection;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  held(): void {
+    this.#connection.hold();
+  }
+
+  released(): void {
+    this.#connection.release();
+  }
+
+  published(message: Message, refused: boolean, error: Error | null): void {
+    if (error === null) acknowledge(this.#connection, message, refused ? QUOTA_EXCEEDED : 0);
+    else this.#connection.client.emit('error', error);
+  }
+
+  /** Not read until one of them has less to do: a publisher that all lag behind is slowed down, by TCP. */
+  congested({ targets }: Route): void {
+    let waits = true;
+    this.#connection.hold();
+    const release = () => {
+      if (waits) this.#connection.release();
+      waits = false;
+    };
+    for (const { session } of targets) session.outbox?.onReliefOrStall(release);
+  }
+}
+
+/** A request, a chunk of the transfer client, or a topic that is not for clients. */
+function handleOwn(parts: HandlerParts, connection: Connection, message: Message): void {
+  const { client, identity } = connection;
+  const { topic } = message;
+  if (isRequestTopic(topic)) {
+    acknowledge(connection, message, 0);
+    parts.onRequest(parts.packetOf(message), client.id);
+  } else if (!mayPublish(identity, topic)) {
+    parts.stats.refused++;
+    parts.log.info({ client: client.id, topic }, 'a publish to a reserved topic was refused');
+    acknowledge(connection, message, NOT_AUTHORIZED);
+  } else {
+    if (isTransferClient(identity)) parts.onTransferPublish(parts.packetOf(message));
+    parts.pipeline.publish(message, connection.origin!, {
+      ...NOBODY,
+      // A receiver slower than the sender slows it down: chunks are acknowledged as the receivers take them.
+      published: () => parts.pipeline.whenTaken(topic, () => acknowledge(connection, message, 0)),
+    });
+  }
+}
+
+/** The broker's own messages wait for nobody. */
+export const NOBODY: Publisher = {
+  held: () => {},
+  released: () => {},
+  published: () => {},
+  congested: () => {},
+};
 
 /**
  * Whether a message of QoS 2 was sent before: then it has its key already [MQTT-4.3.3-10]. If it still waits for
@@ -61,23 +90,23 @@ function isRepetition(connection: Connection, id: number): boolean {
     received.set(id, connection);
     return false;
   }
-  if (waiting === null) writeAck(connection.client, 'pubrec', id, 0);
+  if (waiting === null) connection.output.acknowledge(PUBREC, id, 0);
   // Packets of a connection that is gone may still be handled.
   else if (!connection.client.closed) received.set(id, connection);
   return true;
 }
 
-/** PUBACK or PUBREC; a code of 0x80 or more ends a QoS 2 exchange [MQTT-4.3.3-9]. */
-function acknowledge(connection: Connection, packet: PublishPacket, code: number): void {
-  if (packet.qos === 0) return;
-  const id = packet.messageId!;
-  if (packet.qos === 1) {
-    writeAck(connection.client, 'puback', id, code);
+/** PUBACK or PUBREC; a code of 0x80 or more ends a QoS 2 exchange [MQTT-4.3.3-9]. MQTT 3 has no codes. */
+function acknowledge(connection: Connection, { qos, id }: Message, code: number): void {
+  if (qos === 0) return;
+  if (qos === 1) {
+    connection.output.acknowledge(PUBACK, id, connection.client.version === 5 ? code : 0);
     return;
   }
   const { received } = connection.session!;
-  const { client } = received.get(id) ?? connection;
-  if (code >= 0x80 && client.version === 5) received.delete(id);
+  const { client, output } = received.get(id) ?? connection;
+  const version5 = client.version === 5;
+  if (code >= 0x80 && version5) received.delete(id);
   else received.set(id, null);
-  writeAck(client, 'pubrec', id, code);
+  output.acknowledge(PUBREC, id, version5 ? code : 0);
 }

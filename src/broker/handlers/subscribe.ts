@@ -3,9 +3,8 @@ import { filterFault } from '../../topics.js';
 import { isTransferClient } from '../access.js';
 import type { AedesClient } from '../aedes-internals.js';
 import type { Connection } from '../connection.js';
+import type { Subscription } from '../delivery/router.js';
 import { writePacket } from '../packet-writer.js';
-import { PublishFrames } from '../publish-frame.js';
-import type { Subscription } from '../router.js';
 import type { Session } from '../session.js';
 import type { HandlerParts } from './handlers.js';
 
@@ -38,7 +37,7 @@ export function handleSubscribe(parts: HandlerParts, connection: Connection, pac
     added.push({ subscription, isNew: !session.subscriptions.has(asked.topic) });
     parts.sessions.subscribe(session, subscription);
   }
-  writePacket(client, { cmd: 'suback', messageId: packet.messageId!, granted });
+  writePacket(connection, { cmd: 'suback', messageId: packet.messageId!, granted });
   for (const { subscription, isNew } of added) sendRetained(parts, session, subscription, isNew);
   if (isTransferClient(connection.identity)) parts.onTransferReady();
 }
@@ -60,13 +59,8 @@ function sendRetained(
   isNew: boolean,
 ): void {
   if (retainHandling === 2 || (retainHandling === 1 && !isNew)) return;
-  for (const packet of retained.matching(filter, Date.now())) {
-    const variant = {
-      version5: session.outbox?.version5 === true,
-      qos: Math.min(packet.qos, qos) as 0 | 1 | 2,
-      retain: true,
-      identifiers: identifier === undefined ? null : [identifier],
-    };
-    session.deliver(new PublishFrames(packet), variant, true);
+  const identifiers = identifier === undefined ? null : [identifier];
+  for (const message of retained.matching(filter, Date.now())) {
+    session.deliver(message, Math.min(message.qos, qos) as 0 | 1 | 2, true, identifiers, true);
   }
 }

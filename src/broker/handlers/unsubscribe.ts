@@ -11,10 +11,9 @@ export function handleUnsubscribe(
   connection: Connection,
   packet: IUnsubscribePacket,
 ): void {
-  const { client } = connection;
   const session = connection.session!;
   const granted = packet.unsubscriptions.map((filter) =>
     parts.sessions.unsubscribe(session, filter) ? 0 : NO_SUBSCRIPTION_EXISTED,
   );
-  writePacket(client, { cmd: 'unsuback', messageId: packet.messageId!, granted });
+  writePacket(connection, { cmd: 'unsuback', messageId: packet.messageId!, granted });
 }

@@ -1,5 +1,7 @@
-import type { InProcessDeliver } from './aedes-internals.js';
-import type { Session } from './session.js';
+import { topicMatcher } from '../../topics.js';
+import type { InProcessDeliver } from '../aedes-internals.js';
+import type { Session } from '../session.js';
+import type { Topic } from './topic.js';
 
 /** One subscription of a session, MQTT 5 section 3.8.3.1. */
 export interface Subscription {
@@ -34,18 +36,18 @@ interface Node {
   readonly functions: Set<InProcessDeliver>;
 }
 
-interface CachedRoute extends Route {
-  epoch: number;
-}
+/** A topic asks of so many changes whether one was for it; after more its route is made again (~1 us). */
+const MOST_CHANGES = 16;
 
-/** Topics whose route is remembered. A flood of random topics empties the cache, it does not fill the memory. */
-const MOST_CACHED = 16_384;
-
-/** Who gets a message: a tree of filter levels, and the routes of recent topics. */
+/**
+ * Who gets a message: a tree of filter levels. A topic keeps its route until a subscription changes whose filter
+ * matches it, whatever else subscribes and unsubscribes meanwhile.
+ */
 export class Router {
   readonly #root = emptyNode();
-  readonly #cache = new Map<string, CachedRoute>();
-  /** Changes with every subscription; a cached route of another epoch is made again. */
+  /** Tells the filters of the last changes; that of epoch `n` is at `n` modulo their number. */
+  readonly #changes: ((topic: string) => boolean)[] = [];
+  /** Counts the changes. */
   #epoch = 0;
   #count = 0;
 
@@ -58,45 +60,40 @@ export class Router {
     return this.#root.children.size === 0;
   }
 
-  get rememberedTopics(): number {
-    return this.#cache.size;
-  }
-
   add(session: Session, subscription: Subscription): void {
     const node = this.#node(subscription.filter);
     if (!node.subscriptions.has(session)) this.#count++;
     node.subscriptions.set(session, subscription);
-    this.#epoch++;
+    this.#changed(subscription.filter);
   }
 
   remove(session: Session, filter: string): void {
     const path = this.#path(filter);
     if (path?.at(-1)?.subscriptions.delete(session) !== true) return;
     this.#count--;
-    this.#epoch++;
+    this.#changed(filter);
     prune(path, filter.split('/'));
   }
 
   addFunction(filter: string, deliver: InProcessDeliver): void {
     this.#node(filter).functions.add(deliver);
-    this.#epoch++;
+    this.#changed(filter);
   }
 
   removeFunction(filter: string, deliver: InProcessDeliver): void {
     const path = this.#path(filter);
     if (path?.at(-1)?.functions.delete(deliver) !== true) return;
-    this.#epoch++;
+    this.#changed(filter);
     prune(path, filter.split('/'));
   }
 
-  /** The route of a topic. ~30 ns if it was asked for lately. */
-  route(topic: string): Route {
-    const cached = this.#cache.get(topic);
-    if (cached !== undefined && cached.epoch === this.#epoch) return cached;
-    const route = { ...this.find(topic), epoch: this.#epoch };
-    if (this.#cache.size >= MOST_CACHED && cached === undefined) this.#cache.clear();
-    this.#cache.set(topic, route);
-    return route;
+  /** The route of a topic; the same object until it is another one. */
+  route(topic: Topic): Route {
+    if (topic.route === null || (topic.epoch !== this.#epoch && this.#changedFor(topic))) {
+      topic.route = this.find(topic.name);
+    }
+    topic.epoch = this.#epoch;
+    return topic.route;
   }
 
   /** The route of a topic that will not come again. */
@@ -128,6 +125,19 @@ export class Router {
     };
     descend(this.#root, 0);
     return { targets: [...merged.values()], functions };
+  }
+
+  #changed(filter: string): void {
+    this.#epoch++;
+    this.#changes[this.#epoch % MOST_CHANGES] = topicMatcher(filter);
+  }
+
+  #changedFor({ name, epoch }: Topic): boolean {
+    if (this.#epoch - epoch > MOST_CHANGES) return true;
+    for (let change = epoch + 1; change <= this.#epoch; change++) {
+      if (this.#changes[change % MOST_CHANGES](name)) return true;
+    }
+    return false;
   }
 
   #node(filter: string): Node {

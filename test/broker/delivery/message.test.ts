@@ -2,20 +2,31 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import mqttPacket, { type IPublishPacket } from 'mqtt-packet';
-import type { PublishPacket, PublishProperties } from '../../src/broker/aedes-internals.js';
-import { PublishFrames, type Variant, varIntBytes } from '../../src/broker/publish-frame.js';
-import { generator } from '../catalog/generator.js';
+import type { PublishPacket, PublishProperties } from '../../../src/broker/aedes-internals.js';
+import { Message } from '../../../src/broker/delivery/message.js';
+import { TopicTable } from '../../../src/broker/delivery/topic-table.js';
+import { type Variant, variantOf } from '../../../src/broker/delivery/variant.js';
+import { varIntBytes } from '../../../src/broker/var-int.js';
+import { generator } from '../../catalog/generator.js';
 
 function packetOf(topic: string, payload: Buffer, properties?: PublishProperties): PublishPacket {
   const whole = { cmd: 'publish', topic, payload, qos: 2, retain: true, dup: false } as const;
   return properties === undefined ? whole : { ...whole, properties };
 }
 
-function written(frames: PublishFrames, variant: Variant, id = 0, again = false): Buffer {
-  const chunks: Buffer[] = [];
-  frames.write({ write: (chunk) => chunks.push(chunk) > 0 }, variant, id, again);
-  const bytes = Buffer.concat(chunks);
-  assert.equal(frames.bytes(variant), bytes.length);
+function messageOf(packet: PublishPacket): Message {
+  return Message.of(new TopicTable(100_000).named(packet.topic), packet, Date.now());
+}
+
+/** What a message is on the wire. */
+function written(message: Message, variant: Variant, id = 0, again = false): Buffer {
+  const frame = message.frame(variant);
+  const head = Buffer.from(frame.head.subarray(frame.start, frame.headEnd));
+  if (variant.qos > 0) head.writeUInt16BE(id, frame.idAt - frame.start);
+  else assert.equal(frame.idAt, 0);
+  if (again) head[0] |= 8;
+  const bytes = Buffer.concat([head, frame.payloadBuffer.subarray(frame.payloadAt, frame.payloadEnd)]);
+  assert.equal(message.bytes(variant), bytes.length);
   return bytes;
 }
 
@@ -46,7 +57,7 @@ function* variants(identifierLists: Variant['identifiers'][]): Generator<Variant
     for (const qos of [0, 1, 2] as const) {
       for (const retain of [false, true]) {
         for (const identifiers of version5 ? identifierLists : [null]) {
-          yield { version5, qos, retain, identifiers };
+          yield variantOf(version5, qos, retain, identifiers);
         }
       }
     }
@@ -81,10 +92,10 @@ const PROPERTIES: [string, PublishProperties | undefined][] = [
 for (const [name, properties] of PROPERTIES) {
   test(`properties: ${name}, in all variants`, () => {
     const packet = packetOf('top/ic', Buffer.from('payload'), properties);
-    const frames = new PublishFrames(packet);
+    const message = messageOf(packet);
     for (const variant of variants([null, [1], [127, 128, 16_384, 2_097_152, 268_435_455]])) {
       for (const again of variant.qos > 0 ? [false, true] : [false]) {
-        const bytes = written(frames, variant, 0xabcd, again);
+        const bytes = written(message, variant, 0xabcd, again);
         const theirs = expected(packet, variant, 0xabcd, again);
         const version = variant.version5 ? 5 : 4;
         assert.deepEqual(parsed(bytes, version), parsed(theirs, version));
@@ -99,9 +110,9 @@ for (const [name, properties] of PROPERTIES) {
 test('payloads around every length of the remaining length, joined to the header or not', () => {
   for (const size of [0, 1, 115, 116, 127, 128, 8192, 8193, 16_370, 16_384, 65_536, 2_097_140, 2_097_160]) {
     const packet = packetOf('topic', Buffer.alloc(size, 'p'));
-    const frames = new PublishFrames(packet);
+    const message = messageOf(packet);
     for (const variant of variants([null])) {
-      assert.ok(written(frames, variant, 7).equals(expected(packet, variant, 7, false)), `${size}`);
+      assert.ok(written(message, variant, 7).equals(expected(packet, variant, 7, false)), `${size}`);
     }
   }
 });
@@ -110,9 +121,7 @@ test('topics with any characters, up to the longest', () => {
   for (const topic of ['ä/€/😀', 'x'.repeat(65_535), '/', 'a b', '__proto__']) {
     const packet = packetOf(topic, Buffer.from('p'));
     for (const variant of variants([null])) {
-      assert.ok(
-        written(new PublishFrames(packet), variant, 65_535).equals(expected(packet, variant, 65_535, false)),
-      );
+      assert.ok(written(messageOf(packet), variant, 65_535).equals(expected(packet, variant, 65_535, false)));
     }
   }
 });
@@ -120,12 +129,12 @@ test('topics with any characters, up to the longest', () => {
 test('one message under many identifiers: each frame has its own, however often it is written', () => {
   const random = generator(3);
   const packet = packetOf('t', Buffer.alloc(20_000, 'x'));
-  const frames = new PublishFrames(packet);
+  const message = messageOf(packet);
   const all = [...variants([null, [5]])];
   for (let i = 0; i < 500; i++) {
     const variant = all[Math.floor(random() * all.length)];
     const id = 1 + Math.floor(random() * 65_535);
-    assert.ok(written(frames, variant, id).equals(expected(packet, variant, id, false)));
+    assert.ok(written(message, variant, id).equals(expected(packet, variant, id, false)));
   }
 });
 
@@ -133,17 +142,17 @@ test('a detached message shares no memory with the chunk that it was read in', (
   const chunk = Buffer.alloc(64 * 1024, 'x');
   const properties = { correlationData: chunk.subarray(100, 110), contentType: 'c' };
   const packet = packetOf('t', chunk.subarray(0, 20_000), properties);
-  const frames = new PublishFrames(packet);
-  const variant = { version5: true, qos: 1, retain: false, identifiers: null } as const;
-  const before = written(frames, variant, 1);
-  frames.detach();
-  assert.notEqual(frames.packet.payload.buffer, chunk.buffer);
-  assert.notEqual(frames.packet.properties?.correlationData?.buffer, chunk.buffer);
+  const message = messageOf(packet);
+  const variant = variantOf(true, 1, false, null);
+  const before = written(message, variant, 1);
+  message.detach();
+  assert.notEqual(message.payload.buffer, chunk.buffer);
+  assert.notEqual(message.properties?.correlationData?.buffer, chunk.buffer);
   chunk.fill(0);
-  assert.ok(written(frames, variant, 1).equals(before));
-  const { payload } = frames.packet;
-  frames.detach();
-  assert.equal(frames.packet.payload, payload, 'once is enough');
+  assert.ok(written(message, variant, 1).equals(before));
+  const { payload } = message;
+  message.detach();
+  assert.equal(message.payload, payload, 'once is enough');
 });
 
 test('lengths of a Variable Byte Integer', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Fifo } from '../../src/broker/fifo.js';
-import { generator } from '../catalog/generator.js';
+import { Fifo } from '../../../src/broker/delivery/fifo.js';
+import { generator } from '../../catalog/generator.js';
 
 for (const seed of [1, 2, 3]) {
   test(`a queue like an array's, seed ${seed}`, () => {

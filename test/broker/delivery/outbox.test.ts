@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import mqttPacket from 'mqtt-packet';
-import type { AedesClient } from '../../src/broker/aedes-internals.js';
-import { Backlog } from '../../src/broker/backlog.js';
-import { Outbox, type OutboxLimits } from '../../src/broker/outbox.js';
-import { PublishFrames, type Variant } from '../../src/broker/publish-frame.js';
-import { BrokerStats } from '../../src/broker/stats.js';
-import { generator } from '../catalog/generator.js';
-import { LIMITS } from './fixture.js';
+import type { AedesClient } from '../../../src/broker/aedes-internals.js';
+import { Backlog } from '../../../src/broker/delivery/backlog.js';
+import { Message } from '../../../src/broker/delivery/message.js';
+import { Outbox, type OutboxLimits } from '../../../src/broker/delivery/outbox.js';
+import type { Output } from '../../../src/broker/delivery/output.js';
+import { TopicTable } from '../../../src/broker/delivery/topic-table.js';
+import { variantOf } from '../../../src/broker/delivery/variant.js';
+import { BrokerStats } from '../../../src/broker/stats.js';
+import { generator } from '../../catalog/generator.js';
+import { LIMITS } from '../fixture.js';
 
 /** A client whose socket takes what it is told to take. */
 class FakeClient {
@@ -20,18 +22,21 @@ class FakeClient {
   readonly written: number[] = [];
   readonly disconnects: number[] = [];
   readonly #listeners = new Map<string, () => void>();
-  readonly #parser = mqttPacket.parser({ protocolVersion: 4 });
   readonly conn = {
-    writableLength: 0,
     writableHighWaterMark: 16_384,
-    destroyed: false,
-    write: (bytes: Buffer) => this.#parser.parse(bytes) === 0,
     on: (event: string, listener: () => void) => this.#listeners.set(event, listener),
     once: (event: string, listener: () => void) => this.#listeners.set(event, listener),
   };
+  readonly output = {
+    pendingBytes: 0,
+    publish: () => this.written.push(0),
+    publishAs: (_frame: unknown, id: number) => this.written.push(id),
+    acknowledge: (_first: number, id: number) => this.written.push(id),
+  };
 
-  constructor() {
-    this.#parser.on('packet', (packet) => this.written.push(packet.messageId ?? 0));
+  outbox(backlog: Backlog, limits: OutboxLimits, stats: BrokerStats): Outbox {
+    const output = this.output as unknown as Output;
+    return new Outbox(this as unknown as AedesClient, output, backlog, limits, stats);
   }
 
   emit(event: string): void {
@@ -48,12 +53,12 @@ function setUp(limits: Partial<OutboxLimits> = {}) {
   const stats = new BrokerStats();
   const all = { ...LIMITS, ...limits };
   const backlog = new Backlog(all, stats);
-  const outbox = new Outbox(client as unknown as AedesClient, backlog, all, stats);
+  const outbox = client.outbox(backlog, all, stats);
+  const topic = new TopicTable(10).named('a');
   const deliver = (qos: 0 | 1 | 2, keep = false, bytes = 10) => {
     const payload = Buffer.alloc(bytes);
     const packet = { cmd: 'publish', topic: 'a', payload, qos, retain: false, dup: false } as const;
-    const variant: Variant = { version5: false, qos, retain: false, identifiers: null };
-    return outbox.deliver(new PublishFrames(packet), variant, keep);
+    return outbox.deliver(Message.of(topic, packet, 0), variantOf(false, qos, false, null), keep);
   };
   return { client, stats, backlog, outbox, deliver };
 }
@@ -107,7 +112,7 @@ test('the bounds hold: messages and bytes, of what is kept and what is not', () 
 
 test('what waits for the socket goes on at drain, what waits for the window at an acknowledgement', () => {
   const { client, outbox, deliver } = setUp({ inflight: 2 });
-  client.conn.writableLength = 2 * 1024 * 1024;
+  client.output.pendingBytes = 2 * 1024 * 1024;
   deliver(1);
   deliver(0);
   deliver(2);
@@ -115,7 +120,7 @@ test('what waits for the socket goes on at drain, what waits for the window at a
   assert.deepEqual(client.written, []);
   client.emit('drain');
   assert.deepEqual(client.written, [], 'the socket is still full');
-  client.conn.writableLength = 0;
+  client.output.pendingBytes = 0;
   client.emit('drain');
   assert.deepEqual(client.written, [1, 0, 2]);
   outbox.acknowledged(99);
@@ -149,7 +154,7 @@ test('what is kept goes on with the next connection, in order, what was sent und
   assert.equal(backlog.messages, 4);
   const next = new FakeClient();
   next.receiveMaximum = 2;
-  const second = new Outbox(next as unknown as AedesClient, backlog, LIMITS, new BrokerStats());
+  const second = next.outbox(backlog, LIMITS, new BrokerStats());
   second.restore();
   assert.deepEqual(next.written, [2, 3]);
   assert.equal(second.waitingMessages, 2);

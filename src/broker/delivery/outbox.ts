@@ -1,34 +1,50 @@
-import type { AedesClient } from './aedes-internals.js';
+import type { AedesClient } from '../aedes-internals.js';
+import type { BrokerStats } from '../stats.js';
 import type { Backlog, BacklogLimits, Delivery } from './backlog.js';
 import { expired } from './expiry.js';
 import { Fifo } from './fifo.js';
-import { writeAck } from './packet-writer.js';
-import type { PublishFrames, Variant } from './publish-frame.js';
-import type { BrokerStats } from './stats.js';
+import type { Message } from './message.js';
+import type { Output } from './output.js';
+import { Relief } from './relief.js';
+import { type Variant, variantOf } from './variant.js';
 
 export interface OutboxLimits extends BacklogLimits {
   /** Most messages of QoS 1 and 2 that one client has not acknowledged; its Receive Maximum may be less. */
   readonly inflight: number;
+  /** What happens to QoS 1 and 2 beyond the bounds. */
+  readonly whenClientQueueFull: 'disconnect' | 'drop';
+  /** How long publishers wait for a subscriber that takes nothing at all, ms. */
+  readonly stalledAfter: number;
 }
 
 /** Bytes not yet taken by the socket: above this a replay waits for its subscriber. */
 const BUSY_BYTES = 256 * 1024;
 /** And above this QoS 1 and 2 wait here: what a reconnected client missed must not use up the bound at once. */
 const SOCKET_BYTES = 1024 * 1024;
+/** Publishers are not read while so much waits for all of their subscribers. */
+const CONGESTED_BYTES = 1024 * 1024;
+const CONGESTED_MESSAGES = 1024;
 const QUOTA_EXCEEDED = 0x97;
+const PUBREL = 0x62;
 
 /**
- * All PUBLISH packets to one connected client, in order and within bounds. It never makes a publisher wait: QoS 0
- * beyond the bound is dropped and counted; with QoS 1 and 2 the client is disconnected (0x97), and its session, if
- * it has a lasting one, keeps them.
+ * All PUBLISH packets to one connected client, in order and within bounds. What is beyond them: QoS 0 is dropped and
+ * counted; with QoS 1 and 2 the client is disconnected (0x97), and its session, if it has a lasting one, keeps them.
  */
 export class Outbox {
   readonly client: AedesClient;
+  readonly version5: boolean;
+  readonly #output: Output;
   readonly #backlog: Backlog;
   readonly #limits: OutboxLimits;
   readonly #stats: BrokerStats;
   readonly #window: number;
   readonly #socketBytes: number;
+  /** QoS 0 is dropped above this. */
+  readonly #mostBytes: number;
+  readonly #congestedBytes: number;
+  readonly #congestedMessages: number;
+  readonly #maximumPacketSize: number;
   /** By packet identifier, sent and not acknowledged; null if nothing of it is needed any more. */
   readonly #inflight = new Map<number, Delivery | null>();
   /** Identifiers of messages that were sent on an earlier connection and are not yet sent again. */
@@ -39,23 +55,35 @@ export class Outbox {
   /** The part of what waits that waited before the connection: the bounds are for what came since. */
   #restored = { messages: 0, bytes: 0 };
   #closed = false;
-  readonly #relief: (() => void)[] = [];
+  readonly #relief: Relief;
 
-  constructor(client: AedesClient, backlog: Backlog, limits: OutboxLimits, stats: BrokerStats) {
+  constructor(
+    client: AedesClient,
+    output: Output,
+    backlog: Backlog,
+    limits: OutboxLimits,
+    stats: BrokerStats,
+  ) {
     this.client = client;
+    this.version5 = client.version === 5;
+    this.#output = output;
     this.#backlog = backlog;
     this.#limits = limits;
     this.#stats = stats;
     this.#window = Math.min(limits.inflight, client.receiveMaximum);
+    this.#maximumPacketSize = client.maximumPacketSize ?? Number.POSITIVE_INFINITY;
     // Below the stream's own mark there is no 'drain' to go on with.
     const least = client.conn.writableHighWaterMark;
     this.#socketBytes = Math.max(least, Math.min(limits.clientQueueBytes / 2, SOCKET_BYTES));
-    client.conn.on('drain', () => this.#pump());
+    this.#mostBytes = Math.max(limits.clientQueueBytes, this.#socketBytes);
+    this.#congestedBytes = Math.max(least, Math.min(limits.clientQueueBytes / 2, CONGESTED_BYTES));
+    this.#congestedMessages = Math.min(Math.ceil(limits.clientQueueMessages / 2), CONGESTED_MESSAGES);
+    this.#relief = new Relief(() => !this.busy, limits.stalledAfter);
+    client.conn.on('drain', () => {
+      this.#relief.progress();
+      this.#pump();
+    });
     client.conn.once('close', () => this.close());
-  }
-
-  get version5(): boolean {
-    return this.client.version === 5;
   }
 
   get waitingMessages(): number {
@@ -63,30 +91,59 @@ export class Outbox {
   }
 
   get queuedBytes(): number {
-    return this.#waitingBytes + this.client.conn.writableLength;
+    return this.#waitingBytes + this.#output.pendingBytes;
   }
 
   /** A replay should wait. */
   get busy(): boolean {
-    return !this.#closed && (this.waitingMessages > 0 || this.client.conn.writableLength > BUSY_BYTES);
+    return !this.#closed && (this.waitingMessages > 0 || this.#output.pendingBytes > BUSY_BYTES);
+  }
+
+  /** Those who publish to nobody but this client should wait. Not for one that takes nothing at all. */
+  get congested(): boolean {
+    return (
+      (this.queuedBytes > this.#congestedBytes || this.waitingMessages >= this.#congestedMessages) &&
+      !this.#relief.stalled &&
+      !this.#closed
+    );
   }
 
   /** Calls back once, when no longer busy or when the client is gone. */
   onRelief(callback: () => void): void {
-    if (this.busy) this.#relief.push(callback);
+    if (this.busy) this.#relief.wait(callback);
+    else callback();
+  }
+
+  /** As `onRelief`, for those who do not wait for a subscriber that takes nothing. */
+  onReliefOrStall(callback: () => void): void {
+    if (this.busy && !this.#relief.stalled) this.#relief.waitUnlessStalled(callback);
     else callback();
   }
 
   /** False: not taken, the client is or has just been disconnected. `keep`: in the backlog until acknowledged. */
-  deliver(frames: PublishFrames, variant: Variant, keep: boolean): boolean {
+  deliver(message: Message, variant: Variant, keep: boolean): boolean {
     if (this.#closed) return false;
-    if (variant.qos === 0 && this.waitingMessages === 0) {
-      if (!this.#open(variant) || this.#tooLarge(frames, variant)) this.#stats.dropped++;
-      else this.#write(frames, variant, 0, false);
-      return true;
+    const { qos } = variant;
+    if (this.#waiting.length === 0 && !keep) {
+      if (qos === 0) {
+        if (this.#output.pendingBytes > this.#mostBytes || this.#tooLarge(message, variant)) {
+          this.#stats.dropped++;
+        } else {
+          this.#count(message);
+          this.#output.publish(message.frame(variant));
+        }
+        return true;
+      }
+      if (this.#open(qos) && !this.#tooLarge(message, variant)) {
+        const id = this.#freeId();
+        this.#inflight.set(id, null);
+        this.#count(message);
+        this.#output.publishAs(message.frame(variant), id, false);
+        return true;
+      }
     }
-    const delivery = { frames, variant, kept: false, id: 0, released: false };
-    const waits = this.waitingMessages > 0 || !this.#open(variant);
+    const delivery = { message, variant, kept: false, id: 0, released: false };
+    const waits = this.#waiting.length > 0 || !this.#open(qos);
     if (waits && this.#full(delivery)) return this.#overflow(variant, keep);
     if (keep) this.#backlog.keep(delivery);
     if (waits) this.#wait(delivery);
@@ -97,7 +154,8 @@ export class Outbox {
   /** Sends what the session's client has not acknowledged on earlier connections [MQTT-4.4.0-1]. */
   restore(): void {
     for (const delivery of this.#backlog) {
-      delivery.variant = { ...delivery.variant, version5: this.version5 };
+      const { qos, retain, identifiers } = delivery.variant;
+      delivery.variant = variantOf(this.version5, qos, retain, identifiers);
       if (delivery.id > 0) this.#reserved.add(delivery.id);
       this.#wait(delivery);
     }
@@ -111,7 +169,8 @@ export class Outbox {
     if (delivery === undefined) return;
     this.#inflight.delete(id);
     if (delivery !== null) this.#backlog.delete(delivery);
-    this.#pump();
+    this.#relief.progress();
+    if (this.#waiting.length > 0) this.#pump();
   }
 
   /** PUBREC. False: no message with this identifier is in flight. */
@@ -127,26 +186,29 @@ export class Outbox {
     for (const { kept } of this.#waiting) if (!kept) this.#stats.dropped++;
     this.#waiting.clear();
     this.#waitingBytes = 0;
-    this.#relieve();
+    this.#relief.close();
   }
 
-  #open({ qos }: Variant): boolean {
-    const { writableLength } = this.client.conn;
-    if (qos === 0) return writableLength <= Math.max(this.#limits.clientQueueBytes, this.#socketBytes);
-    return this.#inflight.size < this.#window && writableLength <= this.#socketBytes;
+  #open(qos: number): boolean {
+    const bytes = this.#output.pendingBytes;
+    if (qos === 0) return bytes <= this.#mostBytes;
+    return this.#inflight.size < this.#window && bytes <= this.#socketBytes;
   }
 
-  #full({ frames }: Delivery): boolean {
+  #full({ message }: Delivery): boolean {
     const { clientQueueBytes, clientQueueMessages } = this.#limits;
     const waiting = this.waitingMessages - this.#restored.messages;
-    const bytes = this.queuedBytes - this.#restored.bytes + frames.payloadBytes;
+    const bytes = this.queuedBytes - this.#restored.bytes + message.payloadBytes;
     // One message always may wait, be it larger than the bound.
     return waiting >= clientQueueMessages || (waiting > 0 && bytes > clientQueueBytes);
   }
 
   #overflow({ qos }: Variant, keep: boolean): boolean {
+    if (qos === 0 || this.#limits.whenClientQueueFull === 'drop') {
+      this.#stats.dropped++;
+      return true;
+    }
     if (!keep) this.#stats.dropped++;
-    if (qos === 0) return true;
     this.#stats.quotaDisconnects++;
     this.close();
     this.client.disconnect({ reasonCode: QUOTA_EXCEEDED });
@@ -154,18 +216,18 @@ export class Outbox {
   }
 
   #wait(delivery: Delivery): void {
-    delivery.frames.detach();
+    delivery.message.detach();
     this.#waiting.push(delivery);
-    this.#waitingBytes += delivery.frames.payloadBytes;
+    this.#waitingBytes += delivery.message.payloadBytes;
   }
 
   #send(delivery: Delivery): void {
-    const { frames, variant, kept, id, released } = delivery;
+    const { message, variant, kept, id, released } = delivery;
     const again = id > 0;
     if (again) this.#reserved.delete(id);
     // One that was sent already is not late any more (MQTT 5 section 3.3.2.3.3).
-    const late = !again && frames.packet.messageExpiry !== undefined && expired(frames.packet, Date.now());
-    if (late || (!released && this.#tooLarge(frames, variant))) {
+    const late = !again && message.expiry !== undefined && expired(message, Date.now());
+    if (late || (!released && this.#tooLarge(message, variant))) {
       this.#stats.dropped++;
       this.#backlog.delete(delivery);
       return;
@@ -174,26 +236,30 @@ export class Outbox {
       if (!again) delivery.id = this.#freeId();
       this.#inflight.set(delivery.id, kept ? delivery : null);
     }
-    if (released) writeAck(this.client, 'pubrel', id, 0);
-    else this.#write(frames, variant, delivery.id, again);
+    if (released) {
+      this.#output.acknowledge(PUBREL, id, 0);
+      return;
+    }
+    this.#count(message);
+    if (variant.qos === 0) this.#output.publish(message.frame(variant));
+    else this.#output.publishAs(message.frame(variant), delivery.id, again);
   }
 
-  #tooLarge(frames: PublishFrames, variant: Variant): boolean {
+  #tooLarge(message: Message, variant: Variant): boolean {
     // The server acts as if it had completed sending the message [MQTT-3.1.2-25].
-    const most = this.client.maximumPacketSize;
-    return most !== undefined && frames.bytes(variant) > most;
+    const most = this.#maximumPacketSize;
+    return most < Number.POSITIVE_INFINITY && message.bytes(variant) > most;
   }
 
-  #write(frames: PublishFrames, variant: Variant, id: number, again: boolean): void {
+  #count({ payloadBytes }: Message): void {
     this.#stats.sent++;
-    this.#stats.bytesSent += frames.payloadBytes;
-    frames.write(this.client.conn, variant, id, again);
+    this.#stats.bytesSent += payloadBytes;
   }
 
   #pump(): void {
     for (let one = this.#waiting.first; one !== undefined; one = this.#waiting.first) {
-      if (this.client.closed || !this.#open(one.variant)) break;
-      const bytes = one.frames.payloadBytes;
+      if (this.client.closed || !this.#open(one.variant.qos)) break;
+      const bytes = one.message.payloadBytes;
       this.#waiting.shift();
       this.#waitingBytes -= bytes;
       if (this.#restored.messages > 0) {
@@ -202,12 +268,7 @@ export class Outbox {
       }
       this.#send(one);
     }
-    this.#relieve();
-  }
-
-  #relieve(): void {
-    if (this.#relief.length === 0 || this.busy) return;
-    for (const callback of this.#relief.splice(0)) callback();
+    this.#relief.look();
   }
 
   /** An identifier not in use; the window is smaller than their number. */

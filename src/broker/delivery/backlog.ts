@@ -1,5 +1,6 @@
-import type { PublishFrames, Variant } from './publish-frame.js';
-import type { BrokerStats } from './stats.js';
+import type { BrokerStats } from '../stats.js';
+import type { Message } from './message.js';
+import type { Variant } from './variant.js';
 
 export interface BacklogLimits {
   /** Most bytes that wait for one client. */
@@ -10,7 +11,7 @@ export interface BacklogLimits {
 
 /** A message of QoS 1 or 2, or one of QoS 0 that waits behind such, on its way to a session. */
 export interface Delivery {
-  readonly frames: PublishFrames;
+  readonly message: Message;
   variant: Variant;
   /** Outlives the connection. */
   kept: boolean;
@@ -44,15 +45,15 @@ export class Backlog {
   /** Keeps a message; the bounds are those of the connection that it goes out on. */
   keep(delivery: Delivery): void {
     delivery.kept = true;
-    delivery.frames.detach();
+    delivery.message.detach();
     this.#deliveries.add(delivery);
-    this.#bytes += delivery.frames.payloadBytes;
+    this.#bytes += delivery.message.payloadBytes;
   }
 
   /** Keeps a message for a client that is not there; beyond the bounds it is dropped and counted. */
   keepIfRoom(delivery: Delivery): void {
     const { clientQueueBytes, clientQueueMessages } = this.#limits;
-    const bytes = this.#bytes + delivery.frames.payloadBytes;
+    const bytes = this.#bytes + delivery.message.payloadBytes;
     // One message always is kept, be it larger than the bound.
     const full = this.messages >= clientQueueMessages || (this.messages > 0 && bytes > clientQueueBytes);
     if (full) this.#stats.dropped++;
@@ -60,7 +61,7 @@ export class Backlog {
   }
 
   delete(delivery: Delivery): void {
-    if (this.#deliveries.delete(delivery)) this.#bytes -= delivery.frames.payloadBytes;
+    if (this.#deliveries.delete(delivery)) this.#bytes -= delivery.message.payloadBytes;
   }
 
   clear(): void {

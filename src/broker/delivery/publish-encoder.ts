@@ -1,0 +1,71 @@
+import type { PublishProperties } from '../aedes-internals.js';
+import { varIntBytes, writeVarInt } from '../var-int.js';
+import { secondsLeft } from './expiry.js';
+import type { Message } from './message.js';
+import type { Variant } from './variant.js';
+
+/**
+ * A PUBLISH up to its payload (MQTT 5 section 3.3, MQTT 3.1.1 section 3.3). `idAt`: where its packet identifier is
+ * to be written, 0 with QoS 0.
+ */
+export function encodeHead(message: Message, variant: Variant): { head: Buffer; idAt: number } {
+  const topic = message.known.utf8;
+  const properties = variant.version5 ? encodeProperties(message, variant.identifiers) : null;
+  const variable = 2 + topic.length + (variant.qos > 0 ? 2 : 0) + (properties?.length ?? 0);
+  const remaining = variable + message.payloadBytes;
+  const start = 1 + varIntBytes(remaining);
+  const head = Buffer.allocUnsafe(start + variable);
+  head[0] = 0x30 | (variant.qos << 1) | (variant.retain ? 1 : 0);
+  writeVarInt(head, remaining, 1);
+  let at = head.writeUInt16BE(topic.length, start);
+  head.set(topic, at);
+  at += topic.length;
+  const idAt = variant.qos > 0 ? at : 0;
+  if (idAt > 0) at += 2;
+  properties?.copy(head, at);
+  return { head, idAt };
+}
+
+/** Property length and properties, MQTT 5 section 3.3.2.3. The topic alias is the publisher's and goes no further. */
+function encodeProperties(message: Message, identifiers: readonly number[] | null): Buffer {
+  const p = message.properties;
+  if (p === undefined && identifiers === null) return Buffer.of(0);
+  const parts: Buffer[] = [];
+  if (p?.payloadFormatIndicator !== undefined) parts.push(Buffer.of(0x01, p.payloadFormatIndicator ? 1 : 0));
+  const expiry = secondsLeft(message);
+  if (expiry !== undefined) {
+    const part = Buffer.of(0x02, 0, 0, 0, 0);
+    part.writeUInt32BE(expiry, 1);
+    parts.push(part);
+  }
+  if (p?.contentType !== undefined) parts.push(Buffer.of(0x03), text(p.contentType));
+  if (p?.responseTopic !== undefined) parts.push(Buffer.of(0x08), text(p.responseTopic));
+  if (p?.correlationData !== undefined) parts.push(Buffer.of(0x09), sized(p.correlationData));
+  for (const [name, value] of userPairs(p)) parts.push(Buffer.of(0x26), text(name), text(value));
+  for (const identifier of identifiers ?? []) {
+    const part = Buffer.alloc(1 + varIntBytes(identifier), 0x0b);
+    writeVarInt(part, identifier, 1);
+    parts.push(part);
+  }
+  const body = Buffer.concat(parts);
+  const length = Buffer.alloc(varIntBytes(body.length));
+  writeVarInt(length, body.length, 0);
+  return Buffer.concat([length, body]);
+}
+
+function userPairs(properties: PublishProperties | undefined): [string, string][] {
+  return Object.entries(properties?.userProperties ?? {}).flatMap(([name, value]) =>
+    (Array.isArray(value) ? value : [value]).map((one): [string, string] => [name, one]),
+  );
+}
+
+function text(value: string): Buffer {
+  return sized(Buffer.from(value, 'utf8'));
+}
+
+function sized(bytes: Buffer): Buffer {
+  const part = Buffer.allocUnsafe(2 + bytes.length);
+  part.writeUInt16BE(bytes.length, 0);
+  bytes.copy(part, 2);
+  return part;
+}
