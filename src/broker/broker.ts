@@ -77,12 +77,15 @@ export class Broker extends AedesBase {
   readonly #limits: BrokerLimits;
   readonly #log: Log;
   readonly #capture: Capture;
+  readonly #keys: Keys;
   readonly #own: Origin;
   readonly #pipeline: Pipeline;
   readonly #handlers: Handlers;
   readonly #connections = new Map<AedesClient, Connection>();
   readonly #held = new Set<Connection>();
   #keepAlive: NodeJS.Timeout | null = null;
+  /** Somebody listens to aedes' event `publish`. */
+  #watched = false;
 
   constructor({ id, keys, limits, log, capture = NO_CAPTURE }: BrokerOptions) {
     super({
@@ -111,6 +114,7 @@ export class Broker extends AedesBase {
     this.#limits = limits;
     this.#log = log;
     this.#capture = capture;
+    this.#keys = keys;
     this.#own = capture.origin(null);
     this.#pipeline = new Pipeline({
       brokerId: id,
@@ -122,7 +126,7 @@ export class Broker extends AedesBase {
       persistence: () => this.persistence,
       onFault: (error) => this.#log.error({ err: error }, 'a message could not be stored or delivered'),
       onPublished: {
-        wanted: () => this.listenerCount('publish') > 0,
+        wanted: () => this.#watched,
         call: (packet) => this.emit('publish', packet, null),
       },
     });
@@ -139,6 +143,7 @@ export class Broker extends AedesBase {
       onTransferReady: () => this.events.onTransferReady(),
     };
     this.#handlers = {
+      moment: () => keys.look(),
       publish: (connection, message) => handlePublish(parts, connection, message),
       acknowledge: handleAcknowledgement,
       other: (connection, packet) => handlePacket(parts, connection, packet),
@@ -149,6 +154,9 @@ export class Broker extends AedesBase {
     };
     const accept = this.handle;
     this.handle = (conn) => this.#accept(conn, accept);
+    this.on('newListener', (event: string) => {
+      if (event === 'publish') this.#watched = true;
+    });
     this.on('error', (error: unknown) => log.error({ err: error }, 'aedes reported an error'));
     this.on('clientError', (client: AedesClient, error: Error) =>
       log.info({ client: client.id, reason: error.message }, 'a client was disconnected'),
@@ -177,6 +185,7 @@ export class Broker extends AedesBase {
     whole.payload = Buffer.isBuffer(whole.payload) ? whole.payload : Buffer.from(whole.payload ?? '');
     const origin = from?.id ? this.#capture.origin(from.id) : this.#own;
     try {
+      this.#keys.look();
       const message = this.#message(whole);
       this.#pipeline.publish(message, origin, {
         ...NOBODY,

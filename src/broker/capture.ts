@@ -9,6 +9,10 @@ export interface Origin {
 export interface Captured {
   readonly topic: string;
   readonly payload: Buffer;
+  /** The same without a view of it: `payloadAt..payloadEnd` of this. */
+  readonly payloadBuffer: Buffer;
+  readonly payloadAt: number;
+  readonly payloadEnd: number;
   readonly qos: 0 | 1 | 2;
   readonly retain: boolean;
   readonly properties: PublishProperties | undefined;

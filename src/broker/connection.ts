@@ -15,6 +15,8 @@ import type { Session } from './session.js';
 
 /** What is done with what a connected client sends. */
 export interface Handlers {
+  /** What was read at one moment is handled now. */
+  moment(): void;
   publish(connection: Connection, message: Message): void;
   /** PUBACK, PUBREC, PUBREL or PUBCOMP, by its first byte. */
   acknowledge(connection: Connection, first: number, id: number, reason: number): void;
@@ -30,7 +32,6 @@ export interface ConnectionLimits {
 }
 
 const PUBLISH = 3;
-const PUBCOMP = 7;
 /** A client that takes none of its acknowledgements is not read any more after about as many as there are identifiers. */
 const MOST_UNANSWERED = 65_535;
 
@@ -125,6 +126,7 @@ export class Connection {
     // Also called from within a handler: then the loop below goes on by itself.
     if (this.#reading) return;
     this.#reading = true;
+    this.#handlers.moment();
     const frames = this.#frames;
     const { conn } = this.client;
     while (this.#holds === 0 && !this.#over && frames.next()) {
@@ -164,7 +166,7 @@ export class Connection {
       else client._parser.parse(bytes.subarray(start, end));
     } else if (client.closed) {
       // What was published before the connection broke still counts; there is nobody to answer to.
-    } else if (type > PUBLISH && type <= PUBCOMP && end - body === 2 && (bytes[body] | bytes[body + 1]) > 0) {
+    } else if (isPlainAcknowledgement(frames)) {
       this.#handlers.acknowledge(this, first, (bytes[body] << 8) | bytes[body + 1], 0);
     } else {
       client._parser.parse(bytes.subarray(start, end));
@@ -224,4 +226,11 @@ export class Connection {
       client.emit('error', error);
     }
   }
+}
+
+/** PUBACK, PUBREC, PUBREL or PUBCOMP with nothing but an identifier. */
+function isPlainAcknowledgement({ bytes, start, body, end }: FrameReader): boolean {
+  const first = bytes[start];
+  const acknowledges = first === 0x40 || first === 0x50 || first === 0x62 || first === 0x70;
+  return acknowledges && end - body === 2 && (bytes[body] | bytes[body + 1]) > 0;
 }

@@ -7,7 +7,9 @@ import type { BrokerStats } from './stats.js';
 
 /** Gives the keys. */
 export interface Keys {
-  next(): number;
+  /** Looks at the clock: what is given from now on is of this moment. */
+  look(): void;
+  give(): number;
 }
 
 /** Who is told what becomes of a message. */
@@ -75,6 +77,7 @@ export class Pipeline {
 
   #wait(message: Message, origin: Origin, publisher: Publisher): void {
     this.#parts.capture.wait(origin, message, () => {
+      this.#parts.keys.look();
       if (this.#enter(message, origin, publisher)) publisher.released();
       else this.#wait(message, origin, publisher);
     });
@@ -85,10 +88,10 @@ export class Pipeline {
     const { keys, capture, stats } = this.#parts;
     let taken = true;
     if (message.known.own) {
-      message.key = keys.next();
+      message.key = keys.give();
     } else {
       if (!capture.admit(origin, message)) return false;
-      message.key = keys.next();
+      message.key = keys.give();
       taken = capture.take(origin, message, message.key);
     }
     message.clientId = origin.clientId;

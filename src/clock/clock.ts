@@ -26,6 +26,8 @@ export class Clock {
   readonly #base: number;
   readonly #corrections: Correction[];
   #last: number;
+  /** The key that the last look would give. */
+  #seen = 0;
   #lookAt = 0;
   /** Called after a correction was added. */
   onCorrection: ((correction: Correction) => void) | null = null;
@@ -47,13 +49,23 @@ export class Clock {
     }
   }
 
-  /** The next key. ~40 ns. */
-  next(): number {
+  /** Looks at the clocks, for the keys that are given next. ~40 ns. */
+  look(): void {
     const monotonic = this.#source.monotonic();
-    if (monotonic >= this.#lookAt) this.#look(monotonic);
-    const key = Math.floor(monotonic + this.#base);
-    this.#last = key > this.#last ? key : this.#last + 1;
+    if (monotonic >= this.#lookAt) this.#compare(monotonic);
+    this.#seen = Math.floor(monotonic + this.#base);
+  }
+
+  /** A key of the moment of the last look, or the one after the last: what is read at once is of one moment. */
+  give(): number {
+    this.#last = this.#seen > this.#last ? this.#seen : this.#last + 1;
     return this.#last;
+  }
+
+  /** A key of now. */
+  next(): number {
+    this.look();
+    return this.give();
   }
 
   /** The latest key given; before the first, one less than that will be at least. */
@@ -77,7 +89,7 @@ export class Clock {
 
   /** Wall time now, as the corrections have it. Microseconds. */
   wallNow(): number {
-    this.#look(this.#source.monotonic());
+    this.#compare(this.#source.monotonic());
     return this.wallOf(this.now());
   }
 
@@ -99,7 +111,7 @@ export class Clock {
     };
   }
 
-  #look(monotonic: number): void {
+  #compare(monotonic: number): void {
     this.#lookAt = monotonic + LOOK_EVERY;
     const offset = Math.round(this.#source.wall() - monotonic - this.#base);
     const known = this.#corrections[this.#corrections.length - 1].offset;

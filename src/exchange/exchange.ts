@@ -6,10 +6,13 @@ import type { Stream } from './stream.js';
 /** A message as it comes from the broker. */
 export interface Publication {
   readonly topic: string;
-  readonly payload: Uint8Array;
+  /** Its payload is `payloadAt..payloadEnd` of this: there is no view of it, which would cost as much as the copy. */
+  readonly payloadBuffer: Uint8Array;
+  readonly payloadAt: number;
+  readonly payloadEnd: number;
   readonly qos: number;
   readonly retain: boolean;
-  readonly properties?: KeptProperties;
+  readonly properties?: KeptProperties | undefined;
 }
 
 /** A publisher, with what is known of its topics. */
@@ -119,20 +122,24 @@ export class Exchange {
     if (lane.streams.length === 0) return true;
     this.#props = encodeProperties(publication.properties);
     const propsBytes = this.#props?.length ?? 0;
+    const payloadBytes = publication.payloadEnd - publication.payloadAt;
     for (const stream of lane.streams) {
       if (!stream.holdsPublishers) continue;
       if (stream.waiting > 0 && publication !== this.#next) return false;
-      if (!stream.hasRoom(lane.source, propsBytes, publication.payload.length)) return false;
+      if (!stream.hasRoom(lane.source, propsBytes, payloadBytes)) return false;
     }
     return true;
   }
 
-  take(_publisher: Publisher, { qos, retain, payload }: Publication, key: number): boolean {
+  take(_publisher: Publisher, publication: Publication, key: number): boolean {
     const { source, streams } = this.#lane!;
     if (streams.length === 0) return true;
+    const { qos, retain, payloadBuffer, payloadAt, payloadEnd } = publication;
+    const props = this.#props;
     let taken = true;
-    for (const stream of streams) {
-      if (!stream.take(key, source, qos, retain, this.#props, payload)) taken = false;
+    for (let i = 0; i < streams.length; i++) {
+      const stream = streams[i];
+      if (!stream.take(key, source, qos, retain, props, payloadBuffer, payloadAt, payloadEnd)) taken = false;
     }
     return taken;
   }
@@ -178,7 +185,7 @@ export class Exchange {
   #obstacles({ publisher, publication }: Waiting, isBehind: (stream: Stream) => boolean): Stream[] {
     const { source, streams } = this.#laneOf(publisher, publication.topic);
     const propsBytes = encodeProperties(publication.properties)?.length ?? 0;
-    const payloadBytes = publication.payload.length;
+    const payloadBytes = publication.payloadEnd - publication.payloadAt;
     return streams.filter(
       (stream) =>
         stream.holdsPublishers && (isBehind(stream) || !stream.hasRoom(source, propsBytes, payloadBytes)),

@@ -92,7 +92,7 @@ export class Stream {
     );
   }
 
-  /** Captures a message, or counts why not. False: the policy refused it. */
+  /** Captures a message, whose payload is `start..end` of `payload`, or counts why not. False: the policy refused it. */
   take(
     key: number,
     source: Source,
@@ -100,25 +100,28 @@ export class Stream {
     retain: boolean,
     props: Uint8Array | null,
     payload: Uint8Array,
+    start = 0,
+    end = payload.length,
   ): boolean {
     const { ring, stats } = this;
     const propsBytes = props === null ? 0 : props.length;
-    if (!ring.holds(source, propsBytes, payload.length)) {
+    const payloadBytes = end - start;
+    if (!ring.holds(source, propsBytes, payloadBytes)) {
       stats.tooLarge++;
       this.#refused(key, 'too-large');
       return true;
     }
-    if (!ring.fits(source, propsBytes, payload.length)) {
+    if (!ring.fits(source, propsBytes, payloadBytes)) {
       if (this.options.ring.whenFull !== 'drop-oldest') {
         stats.refused++;
         this.#refused(key, 'rejected');
         return false;
       }
-      ring.makeRoom(source, propsBytes, payload.length, this.#giveUp);
+      ring.makeRoom(source, propsBytes, payloadBytes, this.#giveUp);
     }
-    ring.append(key, source, qos, retain, props, payload);
+    ring.append(key, source, qos, retain, props, payload, start, end);
     stats.captured++;
-    stats.capturedBytes += payload.length;
+    stats.capturedBytes += payloadBytes;
     this.sink.captured();
     return true;
   }

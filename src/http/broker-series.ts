@@ -99,7 +99,7 @@ export const BROKER_SERIES: readonly Series<BrokerNow>[] = [
   {
     kind: 'gauge',
     name: 'held_connections',
-    help: 'Connections that are not read, because a message of theirs waits for room in a ring.',
+    help: 'Connections that are not read: they wait for room in a ring, or for subscribers that lag behind.',
     read: ({ broker }) => broker.heldConnections,
   },
   {

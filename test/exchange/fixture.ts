@@ -43,7 +43,11 @@ export function exchangeOf(...streams: Stream[]): Exchange {
 
 export function publication(topic: string, payload: string | Uint8Array = ''): Publication {
   const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload;
-  return { topic, payload: bytes, qos: 1, retain: false };
+  return { topic, payloadBuffer: bytes, payloadAt: 0, payloadEnd: bytes.length, qos: 1, retain: false };
+}
+
+export function payloadOf({ payloadBuffer, payloadAt, payloadEnd }: Publication): Buffer {
+  return Buffer.from(payloadBuffer.slice(payloadAt, payloadEnd));
 }
 
 /** A message that was routed, with its key and whether every stream that wanted it took it. */
@@ -84,7 +88,7 @@ export class Router {
 
   /** The payloads of what was routed, in order. */
   get payloads(): string[] {
-    return this.routed.map(({ publication }) => Buffer.from(publication.payload).toString());
+    return this.routed.map(({ publication }) => payloadOf(publication).toString());
   }
 }
 

@@ -46,7 +46,9 @@ test('a message keeps topic, client, QoS, retain flag, properties and payload', 
   const router = new Router(exchange, 7);
   const message = {
     topic: 'a/é',
-    payload: Buffer.from([0, 255]),
+    payloadBuffer: Buffer.from([7, 0, 255, 7]),
+    payloadAt: 1,
+    payloadEnd: 3,
     qos: 2,
     retain: true,
     properties: { contentType: 'x' },

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { generator } from '../catalog/generator.js';
 import { pick, whole } from '../ring/samples.js';
-import { commit, exchangeOf, payloadsOf, publication, Router, streamOf } from './fixture.js';
+import { commit, exchangeOf, payloadOf, payloadsOf, publication, Router, streamOf } from './fixture.js';
 
 test('a full stream holds publishers, asks for a flush once, and goes on in their order', () => {
   const stream = streamOf('all', { messages: 2 });
@@ -210,7 +210,7 @@ for (const whenFull of ['flush', 'return'] as const) {
         const wanted = router.routed.filter(({ publication }) => stream.wants(publication.topic));
         assert.deepEqual(
           written.get(stream.name),
-          wanted.map(({ publication }) => Buffer.from(publication.payload).toString()),
+          wanted.map(({ publication }) => payloadOf(publication).toString()),
           `seed ${seed}, stream ${stream.name}`,
         );
         assert.equal(stream.waiting, 0);

@@ -15,6 +15,7 @@ import { memoryLog } from '../catalog/parquet.js';
 import {
   exchangeOf,
   FakeRecorder,
+  payloadOf,
   publication,
   Router,
   type StreamShape,
@@ -97,7 +98,8 @@ export class World {
   #captured(): void {
     if (this.stream.stats.captured === this.messages.size) return;
     const { key, publication } = this.#router.routed.at(-1)!;
-    const { payload, topic } = publication;
+    const { topic } = publication;
+    const payload = payloadOf(publication);
     const common = { clientId: 'car', qos: 1, retain: false, properties: null } as const;
     this.messages.set(key, { key, topic, payload: new Uint8Array(payload), ...common });
   }

@@ -10,11 +10,17 @@ const GUARD = 0xa5;
 function assertCopied(view: WordView, memory: RingMemory, payload: Uint8Array, position: number): void {
   const end = position + payload.length;
   memory.bytes.fill(GUARD, position - 16, end + 16);
-  copyWords(view, payload, memory, position);
+  copyWords(view, payload, 0, payload.length, memory, position);
   const around = Buffer.from(memory.bytes.slice(position - 16, end + 16));
   const guard = Buffer.alloc(16, GUARD);
   const where = `${payload.length} bytes from ${payload.byteOffset} to ${position}`;
   assert.ok(around.equals(Buffer.concat([guard, payload, guard])), where);
+  // As a part of what it lies in.
+  memory.bytes.fill(GUARD, position - 16, end + 16);
+  const { buffer, byteOffset, length } = payload;
+  copyWords(view, new Uint8Array(buffer), byteOffset, byteOffset + length, memory, position);
+  const again = Buffer.from(memory.bytes.slice(position - 16, end + 16));
+  assert.ok(again.equals(around), `a part: ${where}`);
 }
 
 test('every length at every alignment is copied exactly, and nothing beside it', () => {

@@ -110,13 +110,13 @@ export class Outbox {
 
   /** Calls back once, when no longer busy or when the client is gone. */
   onRelief(callback: () => void): void {
-    if (this.busy) this.#relief.wait(callback);
+    if (this.busy) this.#relief.wait(callback, false);
     else callback();
   }
 
-  /** As `onRelief`, for those who do not wait for a subscriber that takes nothing. */
+  /** As `onRelief`, for those who do not wait for a subscriber that takes nothing at all. */
   onReliefOrStall(callback: () => void): void {
-    if (this.busy && !this.#relief.stalled) this.#relief.waitUnlessStalled(callback);
+    if (this.busy && !this.#relief.stalled) this.#relief.wait(callback, true);
     else callback();
   }
 

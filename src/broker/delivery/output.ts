@@ -10,8 +10,6 @@ const MOST_SPARE = 64;
 
 /** Shorter pieces are copied: that costs less than one more piece to write. */
 const COPY_BELOW = 1024;
-/** Longer ones never: they are large beside whatever memory they keep alive. */
-const SHARE_FROM = BUFFER_BYTES;
 /** So much is written at once, before the turn ends. */
 const WRITE_FROM = 64 * 1024;
 /** Up to here a loop over bytes is cheaper than a call (measured: ~60 ns a call). */
@@ -96,7 +94,7 @@ export class Output {
   publishAs(frame: Frame, id: number, again: boolean): void {
     const { head, start, headEnd, idAt, payloadBuffer, payloadAt, payloadEnd } = frame;
     const bytes = headEnd - start;
-    if (bytes > SHARE_FROM) {
+    if (bytes > BUFFER_BYTES) {
       // A topic or properties longer than a buffer.
       const whole = Buffer.from(head.subarray(start, headEnd));
       whole.writeUInt16BE(id, idAt - start);
@@ -158,7 +156,10 @@ export class Output {
     }
   }
 
-  /** Makes a piece of what is shared, or copies it: a piece keeps alive all of the memory that it lies in. */
+  /**
+   * Makes a piece of what is shared, or copies it: a piece keeps alive all of the memory that it lies in, which is
+   * at most twice of what `pendingBytes` says.
+   */
   #closeShared(): void {
     const shared = this.#shared;
     if (shared === null) return;
@@ -166,13 +167,15 @@ export class Output {
     const to = this.#sharedTo;
     this.#shared = null;
     const bytes = to - from;
-    if (bytes >= SHARE_FROM || (bytes >= COPY_BELOW && bytes * 2 >= shared.buffer.byteLength)) {
-      this.#closeCopied();
-      this.#pieces.push(from === 0 && to === shared.length ? shared : shared.subarray(from, to));
-    } else {
+    const small = bytes * 2 < shared.buffer.byteLength;
+    if (bytes < COPY_BELOW || (small && bytes <= BUFFER_BYTES)) {
       const at = this.#room(bytes);
       copy(shared, from, to, this.#buffer!, at);
       this.#to += bytes;
+    } else {
+      this.#closeCopied();
+      const piece = shared.subarray(from, to);
+      this.#pieces.push(small ? Buffer.from(piece) : piece);
     }
   }
 

@@ -5,10 +5,12 @@
 export class Relief {
   readonly #isRelieved: () => boolean;
   readonly #stalledAfter: number;
-  #waiting: (() => void)[] = [];
-  /** Of them, those who do not wait for a subscriber that takes nothing. */
-  readonly #impatient = new Set<() => void>();
+  /** Each once, in the order in which they came; true: it does not wait for a subscriber that takes nothing. */
+  readonly #waiting = new Map<() => void, boolean>();
+  #impatient = 0;
   #timer: NodeJS.Timeout | null = null;
+  /** It took something since the timer was set. */
+  #progress = false;
   #stalled = false;
 
   /** `stalledAfter` in ms. */
@@ -22,50 +24,57 @@ export class Relief {
     return this.#stalled;
   }
 
-  wait(callback: () => void): void {
-    this.#waiting.push(callback);
+  get waiting(): number {
+    return this.#waiting.size;
   }
 
-  waitUnlessStalled(callback: () => void): void {
-    this.#waiting.push(callback);
-    this.#impatient.add(callback);
-    this.#timer ??= setTimeout(this.#giveUp, this.#stalledAfter);
+  /** `callback` is called once, however often it was given since its last call. */
+  wait(callback: () => void, impatient: boolean): void {
+    if (this.#waiting.has(callback)) return;
+    this.#waiting.set(callback, impatient);
+    if (!impatient) return;
+    this.#impatient++;
+    if (this.#timer !== null) return;
+    this.#progress = false;
+    this.#timer = setTimeout(this.#due, this.#stalledAfter);
   }
 
   /** The subscriber took something. */
   progress(): void {
     this.#stalled = false;
-    this.#timer?.refresh();
+    this.#progress = true;
   }
 
   /** Lets those go on who may. */
   look(): void {
-    while (this.#waiting.length > 0 && this.#isRelieved()) {
-      const callback = this.#waiting.shift()!;
-      this.#impatient.delete(callback);
-      callback();
+    for (const [callback, impatient] of this.#waiting) {
+      if (!this.#isRelieved()) return;
+      this.#callBack(callback, impatient);
     }
-    if (this.#impatient.size === 0) this.#disarm();
   }
 
   /** There is nothing left to wait for. */
   close(): void {
-    this.#disarm();
-    this.#impatient.clear();
-    for (const callback of this.#waiting.splice(0)) callback();
+    for (const [callback, impatient] of this.#waiting) this.#callBack(callback, impatient);
   }
 
-  readonly #giveUp = (): void => {
+  readonly #due = (): void => {
     this.#timer = null;
+    if (this.#progress) {
+      this.#progress = false;
+      this.#timer = setTimeout(this.#due, this.#stalledAfter);
+      return;
+    }
     this.#stalled = true;
-    const impatient = [...this.#impatient];
-    this.#impatient.clear();
-    this.#waiting = this.#waiting.filter((callback) => !impatient.includes(callback));
-    for (const callback of impatient) callback();
+    for (const [callback, impatient] of this.#waiting) if (impatient) this.#callBack(callback, impatient);
   };
 
-  #disarm(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = null;
+  #callBack(callback: () => void, impatient: boolean): void {
+    this.#waiting.delete(callback);
+    if (impatient && --this.#impatient === 0 && this.#timer !== null) {
+      clearTimeout(this.#timer);
+      this.#timer = null;
+    }
+    callback();
   }
 }

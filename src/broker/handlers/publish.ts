@@ -20,6 +20,7 @@ export function handlePublish(parts: HandlerParts, connection: Connection, messa
 /** What a connection does about what becomes of its messages. */
 export class ConnectionPublisher implements Publisher {
   readonly #connection: Connection;
+  #waits = false;
 
   constructor(connection: Connection) {
     this.#connection = connection;
@@ -40,14 +41,18 @@ export class ConnectionPublisher implements Publisher {
 
   /** Not read until one of them has less to do: a publisher that all lag behind is slowed down, by TCP. */
   congested({ targets }: Route): void {
-    let waits = true;
+    if (this.#waits) return;
+    this.#waits = true;
     this.#connection.hold();
-    const release = () => {
-      if (waits) this.#connection.release();
-      waits = false;
-    };
-    for (const { session } of targets) session.outbox?.onReliefOrStall(release);
+    for (const { session } of targets) session.outbox?.onReliefOrStall(this.#relieved);
   }
+
+  /** Also called by those who come after the first. */
+  readonly #relieved = (): void => {
+    if (!this.#waits) return;
+    this.#waits = false;
+    this.#connection.release();
+  };
 }
 
 /** A request, a chunk of the transfer client, or a topic that is not for clients. */

@@ -32,14 +32,16 @@ export class FrameReader {
     this.#mostBytes = mostBytes;
   }
 
-  /** What is read next. The chunk before has been read to its end. */
+  /** What is read next; packets of the chunk before may still be to be found. */
   feed(chunk: Buffer): void {
-    this.#chunk = chunk;
+    let left = this.#chunk.subarray(this.#at);
+    if (this.#need === 0 && this.#pieceBytes > 0) {
+      // At most four bytes of a header.
+      [left] = this.#pieces;
+      this.#forget();
+    }
+    this.#chunk = left.length === 0 ? chunk : Buffer.concat([left, chunk]);
     this.#at = 0;
-    if (this.#pieceBytes === 0 || this.#need > 0) return;
-    // At most four bytes of a header.
-    this.#chunk = Buffer.concat([...this.#pieces, chunk]);
-    this.#forget();
   }
 
   /** Finds the next packet. False: there is no whole one, or a fault. */

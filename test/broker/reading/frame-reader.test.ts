@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { FrameReader } from '../../../src/broker/reading/frame-reader.js';
+import { varIntBytes, writeVarInt } from '../../../src/broker/var-int.js';
+import { generator } from '../../catalog/generator.js';
+
+const SIZES = [0, 1, 2, 125, 126, 127, 128, 300, 16_383, 16_384, 70_000];
+
+/** A packet whose remaining length is `remaining`, with bytes that tell it from others. */
+function packetOf(first: number, remaining: number, seed: number): Buffer {
+  const head = Buffer.alloc(1 + varIntBytes(remaining), first);
+  writeVarInt(head, remaining, 1);
+  return Buffer.concat([head, Buffer.alloc(remaining, seed & 0xff)]);
+}
+
+function found({ bytes, start, body, end, size }: FrameReader): { packet: Buffer; headerBytes: number } {
+  assert.equal(end - start, size);
+  return { packet: Buffer.from(bytes.subarray(start, end)), headerBytes: body - start };
+}
+
+for (const seed of [1, 2, 3]) {
+  test(`packets are found whole and in order, however they are cut into chunks; seed ${seed}`, () => {
+    const random = generator(seed);
+    const pick = <T>(list: readonly T[]) => list[Math.floor(random() * list.length)];
+    const packets = Array.from({ length: 400 }, (_, n) => packetOf(0x10 + (n % 200), pick(SIZES), n));
+    const stream = Buffer.concat(packets);
+    const reader = new FrameReader(100_000);
+    let next = 0;
+    for (let at = 0; at < stream.length; ) {
+      const bytes = pick([1, 2, 3, 5, 64, 1000, 65_536]);
+      reader.feed(stream.subarray(at, at + bytes));
+      at += bytes;
+      // What is left is found after the next chunk.
+      let patience = random() < 0.2 ? Math.floor(random() * 3) : Number.POSITIVE_INFINITY;
+      while (patience-- > 0 && reader.next()) {
+        const { packet, headerBytes } = found(reader);
+        assert.ok(packet.equals(packets[next]), `packet ${next}`);
+        assert.equal(headerBytes, 1 + varIntBytes(packet.length - headerBytes));
+        next++;
+      }
+    }
+    while (reader.next()) assert.ok(found(reader).packet.equals(packets[next++]));
+    assert.equal(next, packets.length);
+    assert.equal(reader.fault, null);
+  });
+}
+
+test('a packet within a chunk stays where it is, one in pieces is joined into memory of its own', () => {
+  const chunk = Buffer.concat([packetOf(1, 10, 1), packetOf(2, 10, 2)]);
+  const reader = new FrameReader(1000);
+  reader.feed(chunk);
+  assert.ok(reader.next());
+  assert.equal(reader.bytes, chunk);
+  assert.ok(reader.next());
+  assert.equal(reader.bytes, chunk);
+  assert.equal(reader.next(), false);
+  reader.feed(chunk.subarray(0, 5));
+  assert.equal(reader.next(), false);
+  reader.feed(chunk.subarray(5));
+  assert.ok(reader.next());
+  assert.notEqual(reader.bytes, chunk);
+  assert.equal(reader.bytes.length, 12);
+  assert.ok(reader.next());
+  assert.equal(reader.start, 7);
+});
+
+test('a packet of the largest size is found, a larger one is a fault as soon as its length is known', () => {
+  const largest = packetOf(0x30, 97, 1);
+  assert.equal(largest.length, 99);
+  const reader = new FrameReader(99);
+  reader.feed(largest);
+  assert.ok(reader.next());
+  for (const remaining of [98, 16_384, 2_097_152, 268_435_455]) {
+    const one = new FrameReader(99);
+    const head = Buffer.alloc(1 + varIntBytes(remaining), 0x30);
+    writeVarInt(head, remaining, 1);
+    one.feed(head);
+    assert.equal(one.next(), false);
+    assert.equal(one.fault, 'too-large');
+    assert.equal(one.size, head.length + remaining);
+  }
+});
+
+test('a remaining length of more than four bytes is malformed, in one chunk or byte by byte', () => {
+  const bytes = Buffer.of(0x30, 0xff, 0xff, 0xff, 0xff, 0x01);
+  const whole = new FrameReader(1000);
+  whole.feed(bytes);
+  assert.equal(whole.next(), false);
+  assert.equal(whole.fault, 'malformed');
+  const single = new FrameReader(1000);
+  for (let at = 0; at < bytes.length && single.fault === null; at++) {
+    single.feed(bytes.subarray(at, at + 1));
+    assert.equal(single.next(), false);
+  }
+  assert.equal(single.fault, 'malformed');
+});
