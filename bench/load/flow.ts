@@ -1,4 +1,6 @@
-import type { FlowPlan, FlowResult } from './plan.js';
+import { cpuOf } from '../process-cost.js';
+import { CrowdMember, crowdFilters, crowdShare } from './crowd.js';
+import { type FlowPlan, type FlowResult, readersOf } from './plan.js';
 import { type ClientEvents, Publisher } from './publisher.js';
 import { Subscriber } from './subscriber.js';
 
@@ -8,6 +10,10 @@ const WINDOW_BYTES = 4 * 1024 * 1024;
 const INFLIGHT = 100;
 /** Without any progress for so long, what is missing is lost. */
 const PATIENCE_MS = 5000;
+/** For every client to connect, and for the crowd to subscribe. */
+const START_MS = 30_000;
+/** A timer's delay that does not count as late. */
+const TICK_MS = 2;
 
 let flows = 0;
 
@@ -18,15 +24,22 @@ export function runFlow(plan: FlowPlan): Promise<FlowResult> {
 
 class Flow {
   readonly #plan: FlowPlan;
+  readonly #rate: number;
   readonly #publishers: Publisher[];
+  /** Those that read. */
   readonly #subscribers: Subscriber[];
+  readonly #stalled: Subscriber[];
+  readonly #crowd: CrowdMember[];
   readonly #resolve: (result: FlowResult) => void;
   readonly #reject: (error: Error) => void;
   #notReady: number;
   #started = 0;
   #cpu = process.cpuUsage();
+  #cpuBefore = { process: Number.NaN, mainThread: Number.NaN };
   #lastProgress = 0;
   #sending = true;
+  /** The publisher whose turn it is. */
+  #next = 0;
   #awake = false;
   #over = false;
   #ticks: NodeJS.Timeout | undefined;
@@ -34,6 +47,7 @@ class Flow {
 
   constructor(plan: FlowPlan, resolve: (result: FlowResult) => void, reject: (error: Error) => void) {
     this.#plan = plan;
+    this.#rate = plan.rate ?? 0;
     this.#resolve = resolve;
     this.#reject = reject;
     const events: ClientEvents = {
@@ -43,92 +57,123 @@ class Flow {
       progress: () => this.#wake(),
       ended: (reason) => this.#fail(new Error(reason)),
     };
+    // A broker may end a connection that does not read.
+    const stalledEvents: ClientEvents = {
+      ...events,
+      ended: (reason) => {
+        if (this.#started === 0) events.ended(reason);
+      },
+    };
     const prefix = `bench-${process.pid}-${flows++}`;
-    this.#notReady = plan.publishers + plan.subscribers;
+    const { publishers, subscribers, stalled = 0, crowd } = plan;
+    const reading = subscribers - stalled;
     const clients = <T>(count: number, make: (index: number) => T) =>
       Array.from({ length: count }, (_, n) => make(n));
-    this.#subscribers = clients(plan.subscribers, (n) => new Subscriber(plan, n, `${prefix}-s${n}`, events));
-    this.#publishers = clients(plan.publishers, (n) => new Publisher(plan, n, `${prefix}-p${n}`, events));
-    this.#watch = setTimeout(
-      () => this.#fail(new Error('the clients could not connect in time')),
-      PATIENCE_MS * 2,
-    );
+    const subscriber = (n: number, on: ClientEvents) => new Subscriber(plan, n, `${prefix}-s${n}`, on);
+    const filters = crowd === undefined ? [] : crowdFilters(plan, crowd);
+    this.#notReady = publishers + subscribers + filters.length;
+    this.#subscribers = clients(reading, (n) => subscriber(n, events));
+    this.#stalled = clients(stalled, (n) => subscriber(reading + n, stalledEvents));
+    this.#crowd = filters.map((some, n) => new CrowdMember(plan, some, `${prefix}-c${n}`, events));
+    this.#publishers = clients(publishers, (n) => new Publisher(plan, n, `${prefix}-p${n}`, events));
+    this.#watch = setTimeout(() => this.#fail(new Error('the clients could not connect in time')), START_MS);
   }
 
   #start(): void {
     clearTimeout(this.#watch);
+    for (const { connection } of this.#stalled) connection.stall();
+    if (this.#plan.pid !== undefined) this.#cpuBefore = cpuOf(this.#plan.pid);
     this.#started = performance.now();
     this.#lastProgress = this.#started;
     this.#cpu = process.cpuUsage();
     // With a rate, every tick sends what is due; without one this only sees to it that time ends it.
-    this.#ticks = setInterval(() => this.#turn(), (this.#plan.rate ?? 0) > 0 ? 1 : 20);
+    this.#ticks = setInterval(() => this.#tick(), this.#rate > 0 ? 1 : 20);
     this.#watch = setInterval(() => {
       if (!this.#sending && performance.now() - this.#lastProgress > PATIENCE_MS) this.#finish();
     }, 100);
-    this.#turn();
+    this.#tick();
   }
 
   #wake(): void {
     if (this.#started === 0) return;
     this.#lastProgress = performance.now();
-    if (this.#awake) return;
+    if (this.#awake || (this.#rate > 0 && this.#sending)) return;
     this.#awake = true;
     setImmediate(() => {
       this.#awake = false;
-      this.#turn();
+      this.#tick();
     });
   }
 
-  #turn(): void {
+  #tick(): void {
     if (this.#over) return;
     if (this.#sending) this.#send();
     if (!this.#sending && this.#complete()) this.#finish();
   }
 
   #send(): void {
-    const { messages, seconds, rate = 0, qos } = this.#plan;
+    const { messages, seconds, qos } = this.#plan;
     const elapsed = (performance.now() - this.#started) / 1000;
-    let sent = this.#sum(this.#publishers, 'sent');
-    const due = rate > 0 ? Math.min(messages, Math.floor(elapsed * rate)) : messages;
-    const window = WINDOW_BYTES / this.#publishers.length;
-    for (const [index, publisher] of this.#publishers.entries()) {
+    let sent = sum(this.#publishers, 'sent');
+    const due = this.#rate > 0 ? Math.min(messages, Math.floor(elapsed * this.#rate)) : messages;
+    const { length } = this.#publishers;
+    const window = WINDOW_BYTES / length;
+    for (let i = 0, first = this.#next; i < length; i++) {
+      // Those who are late share the rest, so that no publisher sends everything.
+      const share = Math.ceil((due - sent) / (length - i));
+      if (share <= 0) break;
+      const index = (first + i) % length;
+      const publisher = this.#publishers[index];
+      this.#next = (index + 1) % length;
       const travelling = publisher.sent - this.#receivedBefore(index, publisher.sent);
       let room = Math.max(1, Math.floor(window / publisher.packetBytes)) - travelling;
       if (qos > 0) room = Math.min(room, INFLIGHT - (publisher.sent - publisher.acknowledged));
-      // Those who are late share the rest, so that no publisher sends everything.
-      const share = Math.ceil((due - sent) / (this.#publishers.length - index));
-      sent += publisher.send(Math.min(room, share));
+      sent += publisher.send(Math.min(room, share), this.#lateness(elapsed, sent));
     }
     if (sent >= messages || elapsed >= seconds) this.#sending = false;
   }
 
+  /** At a fixed rate, how long ago message `sent` was due, ms: a broker that holds it up does not save its time. */
+  #lateness(elapsed: number, sent: number): number {
+    const late = this.#rate > 0 ? (elapsed - (sent + 1) / this.#rate) * 1000 : 0;
+    return late > TICK_MS ? late : 0;
+  }
+
   /** The number of the first message of a publisher that some subscriber has not received. */
   #receivedBefore(publisher: number, sent: number): number {
+    if (this.#plan.pairs === true) return this.#subscribers[publisher].next[publisher];
     return this.#subscribers.reduce((least, { next }) => Math.min(least, next[publisher]), sent);
   }
 
   #complete(): boolean {
-    const { qos, subscribers } = this.#plan;
-    const sent = this.#sum(this.#publishers, 'sent');
-    const acknowledged = qos === 0 ? sent : this.#sum(this.#publishers, 'acknowledged');
-    return acknowledged >= sent && this.#sum(this.#subscribers, 'received') >= sent * subscribers;
+    const { sent, acknowledged, received, crowdExcess } = this.#counts();
+    return acknowledged >= sent && received >= sent * readersOf(this.#plan) && crowdExcess >= 0;
   }
 
   #finish(): void {
-    const { qos } = this.#plan;
     const { user, system } = process.cpuUsage(this.#cpu);
     const seconds = (this.#lastProgress - this.#started) / 1000;
-    const sent = this.#sum(this.#publishers, 'sent');
     this.#end();
     this.#resolve({
-      sent,
-      acknowledged: qos === 0 ? sent : this.#sum(this.#publishers, 'acknowledged'),
-      received: this.#sum(this.#subscribers, 'received'),
-      wrong: this.#sum(this.#subscribers, 'wrong'),
+      ...this.#counts(),
+      wrong: sum(this.#subscribers, 'wrong'),
       seconds,
       generatorShare: (user + system) / 1e6 / seconds,
       latencies: Float64Array.from(this.#subscribers.flatMap(({ latencies }) => latencies)),
+      cpuBefore: this.#cpuBefore,
     });
+  }
+
+  #counts(): Pick<FlowResult, 'sent' | 'acknowledged' | 'received' | 'crowdExcess'> {
+    const { qos, crowd } = this.#plan;
+    const sent = sum(this.#publishers, 'sent');
+    const expected = crowd === undefined ? 0 : crowdShare(this.#plan, crowd, this.#publishers[0].sent);
+    return {
+      sent,
+      acknowledged: qos === 0 ? sent : sum(this.#publishers, 'acknowledged'),
+      received: sum(this.#subscribers, 'received'),
+      crowdExcess: sum(this.#crowd, 'received') - expected,
+    };
   }
 
   #fail(error: Error): void {
@@ -140,10 +185,11 @@ class Flow {
     this.#over = true;
     clearInterval(this.#ticks);
     clearInterval(this.#watch);
-    for (const { connection } of [...this.#publishers, ...this.#subscribers]) connection.end();
+    const clients = [this.#publishers, this.#subscribers, this.#stalled, this.#crowd].flat();
+    for (const { connection } of clients) connection.end();
   }
+}
 
-  #sum<K extends string>(clients: readonly Readonly<Record<K, number>>[], key: K): number {
-    return clients.reduce((sum, client) => sum + client[key], 0);
-  }
+function sum<K extends string>(clients: readonly Readonly<Record<K, number>>[], key: K): number {
+  return clients.reduce((total, client) => total + client[key], 0);
 }

@@ -1,6 +1,18 @@
 /** The load generator: a process of its own, so that it shares no thread with what it measures. */
 import { serve } from '../child.js';
 import { runFlow } from './flow.js';
+import { IdleClients } from './idle.js';
 import type { FlowPlan } from './plan.js';
 
-serve((plan: FlowPlan) => runFlow(plan));
+export type LoadOrder =
+  | { readonly kind: 'flow'; readonly plan: FlowPlan }
+  | { readonly kind: 'connect'; readonly port: number; readonly count: number }
+  | { readonly kind: 'disconnect' };
+
+const idle = new IdleClients();
+
+serve(async (order: LoadOrder) => {
+  if (order.kind === 'flow') return runFlow(order.plan);
+  if (order.kind === 'connect') return idle.connect(order.port, order.count);
+  return idle.close();
+});

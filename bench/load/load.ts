@@ -1,4 +1,5 @@
 import { Child } from '../child.js';
+import type { LoadOrder } from './load-process.js';
 import { checkFlow, type FlowPlan, type FlowResult } from './plan.js';
 
 /** The load generator's process. */
@@ -7,9 +8,20 @@ export class Load {
 
   /** Carries out a plan. Throws `CheckFailed` unless everything arrived. */
   async run(plan: FlowPlan): Promise<FlowResult> {
-    const result = await this.#child.ask<FlowResult>(plan, plan.seconds + 60);
+    const order: LoadOrder = { kind: 'flow', plan };
+    const result = await this.#child.ask<FlowResult>(order, plan.seconds + 60);
     checkFlow(plan, result);
     return result;
+  }
+
+  /** Adds clients that do nothing. */
+  connect(port: number, count: number): Promise<void> {
+    return this.#child.ask({ kind: 'connect', port, count } satisfies LoadOrder);
+  }
+
+  /** Ends these. Rejects if the broker has ended one before. */
+  disconnect(): Promise<void> {
+    return this.#child.ask({ kind: 'disconnect' } satisfies LoadOrder);
   }
 
   stop(): Promise<void> {

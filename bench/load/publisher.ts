@@ -1,4 +1,4 @@
-import { Connection, checkConnack } from './connection.js';
+import { Connection, checkConnack, type PacketTaker } from './connection.js';
 import { CONNACK, PUBACK, PUBCOMP, PUBREC, PUBREL, PublishChunk, putAnswer } from './packets.js';
 import { exactNow, type FlowPlan } from './plan.js';
 
@@ -14,7 +14,7 @@ export interface ClientEvents {
 }
 
 /** One client that publishes. */
-export class Publisher {
+export class Publisher implements PacketTaker {
   sent = 0;
   /** QoS 1: PUBACK, QoS 2: PUBCOMP. */
   acknowledged = 0;
@@ -30,28 +30,21 @@ export class Publisher {
     this.#events = events;
     this.#free = Array.from({ length: CHUNKS }, (_, n) => new PublishChunk(plan, index, index * CHUNKS + n));
     this.packetBytes = this.#free[0].packetBytes;
-    this.connection = new Connection(
-      plan.port,
-      {
-        packet: (type, _flags, bytes, at) => this.#heed(type, bytes, at),
-        turn: () => this.#turn(),
-      },
-      (reason) => events.ended(`publisher ${index}: ${reason}`),
-    );
+    this.connection = new Connection(plan, this, (reason) => events.ended(`publisher ${index}: ${reason}`));
     this.connection.introduce(clientId);
   }
 
-  /** Writes at most `most` messages now; how many. */
-  send(most: number): number {
+  /** Writes at most `most` messages now, which were due `late` ms ago; how many. */
+  send(most: number, late: number): number {
     let done = 0;
     while (done < most) {
       const chunk = this.#free.shift();
       if (chunk === undefined) break;
       const count = Math.min(chunk.packets, most - done);
-      const now = exactNow();
-      for (let i = 0; i < count; i++) chunk.stamp(i, this.sent++, now);
+      const due = exactNow() - late;
+      for (let i = 0; i < count; i++) chunk.stamp(i, this.sent++, due);
       done += count;
-      this.connection.socket.write(chunk.bytes.subarray(0, count * chunk.packetBytes), () => {
+      this.connection.write(chunk.bytes.subarray(0, count * chunk.packetBytes), () => {
         this.#free.push(chunk);
         this.#events.progress();
       });
@@ -59,7 +52,7 @@ export class Publisher {
     return done;
   }
 
-  #heed(type: number, bytes: Buffer, at: number): void {
+  packet(type: number, _flags: number, bytes: Buffer, at: number): void {
     if (type === CONNACK) {
       checkConnack(bytes, at);
       this.#events.ready();
@@ -71,14 +64,14 @@ export class Publisher {
     }
   }
 
-  #turn(): void {
+  turn(): void {
     this.#release();
     this.#events.progress();
   }
 
   #release(): void {
     if (this.#releaseBytes === 0) return;
-    this.connection.socket.write(Uint8Array.prototype.slice.call(this.#releases, 0, this.#releaseBytes));
+    this.connection.write(Uint8Array.prototype.slice.call(this.#releases, 0, this.#releaseBytes));
     this.#releaseBytes = 0;
   }
 }
