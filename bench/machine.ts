@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { arch, availableParallelism, cpus, loadavg, platform, release, totalmem } from 'node:os';
 
@@ -24,6 +24,7 @@ export function thisMachine(): Machine {
 
 const PACKAGES = [
   'aedes',
+  'aedes-stock',
   'parquet-wasm',
   'apache-arrow',
   'hyparquet',
@@ -33,11 +34,13 @@ const PACKAGES = [
 
 export function versions(): Readonly<Record<string, string>> {
   const mosquitto = mosquittoVersion();
+  const nanomq = nanomqVersion();
   return {
     'mqtt-stream': versionIn('../../package.json'),
     node: process.versions.node,
     ...Object.fromEntries(PACKAGES.map((name) => [name, versionOf(name)])),
     ...(mosquitto === null ? {} : { mosquitto }),
+    ...(nanomq === null ? {} : { nanomq }),
   };
 }
 
@@ -48,14 +51,19 @@ export function versionOf(name: string): string {
 
 /** null if it is not on the PATH. */
 export function mosquittoVersion(): string | null {
-  try {
-    return /version (\S+)/.exec(execFileSync('mosquitto', ['-h'], { encoding: 'utf8' }))?.[1] ?? 'unknown';
-  } catch (error) {
-    const { code, stdout } = error as { code?: string; stdout?: string };
-    if (code === 'ENOENT') return null;
-    // It answers with an exit code of 3.
-    return /version (\S+)/.exec(stdout ?? '')?.[1] ?? 'unknown';
-  }
+  return programVersion('mosquitto', '-h', /version (\S+)/);
+}
+
+/** null if it is not on the PATH. */
+export function nanomqVersion(): string | null {
+  return programVersion('nanomq', '--version', /\bv?(\d+\.\d+\S*)/);
+}
+
+function programVersion(command: string, option: string, version: RegExp): string | null {
+  const { error, stdout, stderr } = spawnSync(command, [option], { encoding: 'utf8', timeout: 5000 });
+  if ((error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT') return null;
+  // Its exit code says nothing: that of mosquitto is 3.
+  return version.exec(`${stdout}${stderr}`)?.[1] ?? 'unknown';
 }
 
 /** `path` from where this module lies in dist/. */

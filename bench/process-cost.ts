@@ -26,7 +26,16 @@ export function cpuSince(before: Cpu, pid: number, count: number): Cpu {
 
 /** Resident memory, bytes; NaN where there is no /proc. */
 export function residentBytes(pid: number): number {
-  const kib = /^VmRSS:\s+(\d+) kB$/m.exec(textOf(`/proc/${pid}/status`))?.[1];
+  return memoryIn(pid, /^VmRSS:\s+(\d+) kB$/m);
+}
+
+/** The most resident memory since the process was started, bytes; NaN where there is no /proc. */
+export function peakResidentBytes(pid: number): number {
+  return memoryIn(pid, /^VmHWM:\s+(\d+) kB$/m);
+}
+
+function memoryIn(pid: number, line: RegExp): number {
+  const kib = line.exec(textOf(`/proc/${pid}/status`))?.[1];
   return kib === undefined ? Number.NaN : Number(kib) * 1024;
 }
 

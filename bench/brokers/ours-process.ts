@@ -17,8 +17,10 @@ export interface Started {
 /** Counters of a stream since the start. */
 export interface StreamCounts {
   readonly captured: number;
-  /** Captured but lost, or not captured. */
-  readonly missing: number;
+  /** Captured, and overwritten before they were in a file. */
+  readonly dropped: number;
+  /** Not captured. */
+  readonly refused: number;
   readonly written: number;
   readonly files: number;
 }
@@ -42,7 +44,7 @@ serve(async (order: OurOrder): Promise<Started | StreamCounts | Flushed> => {
   if (order.kind === 'counts') {
     const { stats } = app.streams.exchange.get(stream);
     const { captured, dropped, refused, tooLarge, rowsWritten, flushes: files } = stats;
-    return { captured, missing: dropped + refused + tooLarge, written: rowsWritten, files };
+    return { captured, dropped, refused: refused + tooLarge, written: rowsWritten, files };
   }
   const started = exactNow();
   const result = await app.request('flush', { id: `bench-${flushes++}`, stream });
