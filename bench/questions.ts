@@ -31,8 +31,38 @@ export const QUESTIONS = {
     load: async () => (await import('./flush-latency.js')).flushLatency,
   },
   broker: {
-    asks: 'How many messages does the broker route, beside others?',
+    asks: 'How does the broker compare with others? All of the following:',
     load: async () => (await import('./broker.js')).broker,
+  },
+  routing: {
+    asks: 'How many messages does the broker route, beside others?',
+    onRequest: true,
+    load: async () => (await import('./routing.js')).routing,
+  },
+  latency: {
+    asks: 'How long does a message take at a fixed rate, beside others?',
+    onRequest: true,
+    load: async () => (await import('./latency.js')).latency,
+  },
+  websocket: {
+    asks: 'What does MQTT over WebSocket cost, beside others?',
+    onRequest: true,
+    load: async () => (await import('./websocket.js')).websocket,
+  },
+  connections: {
+    asks: 'How much memory does an idle connection take, beside others?',
+    onRequest: true,
+    load: async () => (await import('./connections.js')).connections,
+  },
+  matching: {
+    asks: 'What do many subscriptions and topics cost, beside others?',
+    onRequest: true,
+    load: async () => (await import('./matching.js')).matching,
+  },
+  stalled: {
+    asks: 'Does a subscriber that does not read slow the others?',
+    onRequest: true,
+    load: async () => (await import('./stalled.js')).stalled,
   },
   memory: {
     asks: 'Does the process keep its size under a steady flow?',
