@@ -1,6 +1,6 @@
 import { OurBroker } from './brokers/ours.js';
 import { Load } from './load/load.js';
-import { cpuOf, cpuSince } from './process-cost.js';
+import { cpuSince } from './process-cost.js';
 import type { Answer, Run } from './question.js';
 import { alternate, type Contender } from './rounds.js';
 import { medianOf, rowOf } from './table.js';
@@ -25,9 +25,9 @@ export async function capture(run: Run): Promise<Answer> {
     ours: true,
     measure: async () => {
       const counts = await broker.counts(STREAM);
-      const before = cpuOf(broker.pid);
-      const { sent, seconds, generatorShare } = await load.run({
+      const { sent, seconds, generatorShare, cpuBefore } = await load.run({
         port: broker.port,
+        pid: broker.pid,
         publishers: 1,
         subscribers: 1,
         qos: 0,
@@ -38,7 +38,7 @@ export async function capture(run: Run): Promise<Answer> {
       });
       // With what is left of a captured flow written, so that all of its cost is in its own figure.
       await broker.checkWritten(STREAM, who === WITH ? sent : 0, counts);
-      const cpu = cpuSince(before, broker.pid, sent);
+      const cpu = cpuSince(cpuBefore, broker.pid, sent);
       return {
         thread: cpu.mainThread,
         process: cpu.process,

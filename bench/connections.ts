@@ -1,9 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { peers } from './brokers/peers.js';
+import type { RunningBroker } from './brokers/running-broker.js';
 import { CAPTURED, ours } from './brokers/variants.js';
 import { Load } from './load/load.js';
 import { residentBytes } from './process-cost.js';
-import type { Answer, Run } from './question.js';
+import { type Answer, check, type Run } from './question.js';
 import { alternate } from './rounds.js';
 import { medianOf, type Row, rowOf, type Sample } from './table.js';
 import { fresh } from './together.js';
@@ -34,8 +35,7 @@ export async function connections(run: Run): Promise<Answer> {
         case: kase,
         who: entrant.who,
         ours: entrant.ours,
-        measure: () =>
-          fresh(entrant, ({ broker: { pid, port } }) => measure(load, pid, port, count, run.quick)),
+        measure: () => fresh(entrant, ({ broker }) => measure(load, broker, count, run.quick)),
       })),
     );
   } finally {
@@ -77,21 +77,24 @@ export async function connections(run: Run): Promise<Answer> {
 
 async function measure(
   load: Load,
-  pid: number,
-  port: number,
+  { pid, port }: RunningBroker,
   count: number,
   quick: boolean,
 ): Promise<Sample> {
   const size = async () => (quick ? residentBytes(pid) : steady(pid));
+  let lost: number;
+  let before: number;
+  let after: number;
   try {
     await load.connect(port, FIRST);
-    const before = await size();
+    before = await size();
     await load.connect(port, count);
-    const after = await size();
-    return { each: (after - before) / count / KIB, before: before / MIB, after: after / MIB };
+    after = await size();
   } finally {
-    await load.disconnect();
+    lost = await load.disconnect();
   }
+  check('idle connections that the broker has closed', lost, 0);
+  return { each: (after - before) / count / KIB, before: before / MIB, after: after / MIB };
 }
 
 /** Resident memory once it has not moved for a second, or the last reading of ten seconds. */

@@ -29,7 +29,7 @@ const CALM: Shape = {
   subscribers: 1,
 };
 /** Of the rate: a broker that does not carry it has no latency at it. */
-const RATE_SHARE = 0.98;
+const RATE_SHARE = 0.9;
 /** Not counted at the beginning of a flow: connections are new. */
 const SETTLE_SECONDS = 0.5;
 

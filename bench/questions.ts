@@ -31,7 +31,7 @@ export const QUESTIONS = {
     load: async () => (await import('./flush-latency.js')).flushLatency,
   },
   broker: {
-    asks: 'How does the broker compare with others? All of the following:',
+    asks: 'How does the broker compare with others? All from routing to stalled.',
     load: async () => (await import('./broker.js')).broker,
   },
   routing: {

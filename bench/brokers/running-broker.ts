@@ -1,4 +1,5 @@
 import type { Protocol } from '../load/plan.js';
+import { CheckFailed } from '../question.js';
 
 /** A broker that runs in a process of its own. */
 export interface RunningBroker {
@@ -13,6 +14,4 @@ export interface RunningBroker {
 export type StartBroker = (folder: string, protocol: Protocol) => Promise<RunningBroker>;
 
 /** This broker is not here or cannot do that; the message is for the reader of the tables. */
-export class Unavailable extends Error {
-  override readonly name = 'Unavailable';
-}
+export class Unavailable extends CheckFailed {}

@@ -1,4 +1,5 @@
 import { Child } from '../child.js';
+import { check } from '../question.js';
 import type { LoadOrder } from './load-process.js';
 import { checkFlow, type FlowPlan, type FlowResult } from './plan.js';
 
@@ -14,13 +15,14 @@ export class Load {
     return result;
   }
 
-  /** Adds clients that do nothing. */
-  connect(port: number, count: number): Promise<void> {
-    return this.#child.ask({ kind: 'connect', port, count } satisfies LoadOrder);
+  /** Adds clients that do nothing. Throws `CheckFailed` unless the broker accepts them all. */
+  async connect(port: number, count: number): Promise<void> {
+    const connected = await this.#child.ask<number>({ kind: 'connect', port, count } satisfies LoadOrder);
+    check('idle connections', connected, count);
   }
 
-  /** Ends these. Rejects if the broker has ended one before. */
-  disconnect(): Promise<void> {
+  /** Ends these. How many the broker had ended before. */
+  disconnect(): Promise<number> {
     return this.#child.ask({ kind: 'disconnect' } satisfies LoadOrder);
   }
 

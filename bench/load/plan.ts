@@ -1,5 +1,5 @@
 import type { Cpu } from '../process-cost.js';
-import { check } from '../question.js';
+import { CheckFailed, check } from '../question.js';
 
 export type Protocol = 'tcp' | 'ws';
 
@@ -51,6 +51,8 @@ export function distinctTopic(topic: string, publisher: number, n: number): stri
 }
 
 export interface FlowResult {
+  /** What ended it early. */
+  readonly failure: string | null;
   readonly sent: number;
   /** By the broker; for QoS 0 this is `sent`. */
   readonly acknowledged: number;
@@ -75,9 +77,10 @@ export function readersOf({ pairs, subscribers, stalled = 0 }: FlowPlan): number
   return pairs === true ? 1 : subscribers - stalled;
 }
 
-/** Throws `CheckFailed` unless everything arrived everywhere, once, in order. */
+/** Throws `CheckFailed` unless it went to its end, and everything arrived everywhere, once, in order. */
 export function checkFlow(plan: FlowPlan, result: FlowResult): void {
-  const { sent, acknowledged, received, wrong, crowdExcess } = result;
+  const { failure, sent, acknowledged, received, wrong, crowdExcess } = result;
+  if (failure !== null) throw new CheckFailed(failure);
   check('messages out of order, missing or doubled', wrong, 0);
   check('messages acknowledged', acknowledged, sent);
   check('messages received', received, sent * readersOf(plan));
