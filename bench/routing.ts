@@ -54,9 +54,10 @@ export async function routing(run: Run): Promise<Answer> {
   const others = await peers(run.folder);
   const dropping = ours(run.folder, DROP_OLDEST);
   const entrants = [ours(run.folder, CAPTURED), dropping, ours(run.folder, NOT_CAPTURED), ...others.entrants];
-  const limits = run.quick
-    ? { messages: 200, seconds: 10 }
-    : { messages: Number.POSITIVE_INFINITY, seconds: 2 };
+  const limits = ({ payloadBytes }: Pick<Flow, 'payloadBytes'>) =>
+    run.quick
+      ? { messages: payloadBytes > 64 * KIB ? 10 : 200, seconds: 10 }
+      : { messages: Number.POSITIVE_INFINITY, seconds: 2 };
   const rows = await together(entrants, async (runners, load) => {
     const all: Row[] = [];
     for (const { case: kase, drops, faster: _, ...shape } of SHAPES) {
@@ -66,7 +67,7 @@ export async function routing(run: Run): Promise<Answer> {
           case: kase,
           who: runner.entrant.who,
           ours: runner.entrant.ours,
-          measure: async () => (await flowSample(load, runner, { ...shape, ...limits })).sample,
+          measure: async () => (await flowSample(load, runner, { ...shape, ...limits(shape) })).sample,
         }));
       all.push(...(await alternate(run, contenders)));
     }
