@@ -18,7 +18,7 @@ export function against(rows: readonly Row[], who: string, goal: Goal): Target[]
   const theirs = rows.find((row) => row.case === kase && row.who.startsWith(peer) && row.failure === null);
   if (theirs === undefined) return [];
   const value = medianOf(rowOf(rows, kase, who), key) / medianOf(theirs, key);
-  return [{ what: `${kase}: ${metric} of ${theirs.who}`, unit: 'x', value, limit, atLeast }];
+  return [{ what: `${kase}: ${metric}, against ${theirs.who}`, unit: 'x', value, limit, atLeast }];
 }
 
 /** For several peers at once. */

@@ -96,9 +96,9 @@ export async function routing(run: Run): Promise<Answer> {
 function targets(rows: readonly Row[]): Target[] {
   const { who } = CAPTURED;
   const wanted: Goal[] = SHAPES.flatMap(({ case: kase, faster }) =>
-    goals(kase, 'rate', 'deliveries/s, those', true, faster),
+    goals(kase, 'rate', 'deliveries/s', true, faster),
   );
-  wanted.push(...goals(PLAIN, 'cpu', 'CPU/message, that', false, { mosquitto: 0.45 }));
+  wanted.push(...goals(PLAIN, 'cpu', 'CPU/message', false, { mosquitto: 0.45 }));
   const rate = (variant: string) => medianOf(rowOf(rows, PLAIN, variant), 'rate');
   return [
     ...wanted.flatMap((goal) => against(rows, who, goal)),

@@ -70,7 +70,7 @@ export async function stalled(run: Run): Promise<Answer> {
     ],
     notes: [
       ...others.notes,
-      'A new process each time. Those that read get every message, which is checked; nothing is expected of the other one.',
+      'A new process each time. Those that read get every message, which is checked; nothing is expected of the other one, to which little is written.',
       'mqtt-stream drops what does not fit in the queue of the one that does not read, and counts it; mosquitto, without a bound, keeps it.',
     ],
   };
