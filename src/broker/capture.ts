@@ -8,6 +8,8 @@ export interface Origin {
 /** What is captured of a message. */
 export interface Captured {
   readonly topic: string;
+  /** The same for all messages on the topic that come soon after each other; `memo` is the capture's. */
+  readonly known: { readonly utf8: Uint8Array; memo: unknown };
   readonly payload: Buffer;
   /** The same without a view of it: `payloadAt..payloadEnd` of this. */
   readonly payloadBuffer: Buffer;

@@ -6,6 +6,8 @@ import type { Stream } from './stream.js';
 /** A message as it comes from the broker. */
 export interface Publication {
   readonly topic: string;
+  /** The topic in UTF-8, and what is remembered of it for those that come soon after on the same topic. */
+  readonly known: { readonly utf8: Uint8Array; memo: unknown };
   /** Its payload is `payloadAt..payloadEnd` of this: there is no view of it, which would cost as much as the copy. */
   readonly payloadBuffer: Uint8Array;
   readonly payloadAt: number;
@@ -21,20 +23,31 @@ export interface Publisher {
 }
 
 /** What all messages of one publisher on one topic have in common. */
-interface Lane {
+class Lane {
+  readonly publisher: KnownPublisher;
   readonly source: Source;
   readonly streams: readonly Stream[];
   readonly epoch: number;
+
+  constructor(publisher: KnownPublisher, source: Source, streams: readonly Stream[], epoch: number) {
+    this.publisher = publisher;
+    this.source = source;
+    this.streams = streams;
+    this.epoch = epoch;
+  }
 }
 
 class KnownPublisher implements Publisher {
+  /** Of topics that others publish on, too; otherwise the topic remembers the lane. */
   readonly lanes = new Map<string, Lane>();
-  /** Of the topics of all lanes. */
+  /** Of the topics of these. */
   characters = 0;
   readonly clientId: string | null;
+  readonly utf8: Uint8Array | null;
 
   constructor(clientId: string | null) {
     this.clientId = clientId;
+    this.utf8 = clientId === null ? null : Buffer.from(clientId, 'utf8');
   }
 }
 
@@ -49,6 +62,15 @@ interface Waiting {
   readonly holds: Set<Stream>;
 }
 
+/** Where nobody wants it. */
+const NO_SOURCE: Source = {
+  hasClient: false,
+  head: new Int32Array(0),
+  topicBytes: 0,
+  clientBytes: 0,
+  hash: 0,
+};
+
 /** Of the topics whose lanes are kept for one publisher; random topics empty its map, they do not fill the memory. */
 const MOST_CHARACTERS = 512 * 1024;
 /** What a lane counts besides its topic. */
@@ -56,7 +78,7 @@ const LANE_CHARACTERS = 32;
 
 /**
  * Copies every message into the rings of all streams that want it. Which these are is remembered for each
- * publisher and topic; adding or removing a stream makes that void. It is what the broker knows as its `Capture`.
+ * topic and publisher; adding or removing a stream makes that void. It is what the broker knows as its `Capture`.
  */
 export class Exchange {
   readonly #streams = new Map<string, Stream>();
@@ -117,7 +139,7 @@ export class Exchange {
   }
 
   admit(publisher: Publisher, publication: Publication): boolean {
-    const lane = this.#laneOf(publisher as KnownPublisher, publication.topic);
+    const lane = this.#laneOf(publisher as KnownPublisher, publication);
     this.#lane = lane;
     if (lane.streams.length === 0) return true;
     this.#props = encodeProperties(publication.properties);
@@ -183,7 +205,7 @@ export class Exchange {
 
   /** The streams that a message has to wait for: without room, or with others before it. */
   #obstacles({ publisher, publication }: Waiting, isBehind: (stream: Stream) => boolean): Stream[] {
-    const { source, streams } = this.#laneOf(publisher, publication.topic);
+    const { source, streams } = this.#laneOf(publisher, publication);
     const propsBytes = encodeProperties(publication.properties)?.length ?? 0;
     const payloadBytes = publication.payloadEnd - publication.payloadAt;
     return streams.filter(
@@ -202,15 +224,21 @@ export class Exchange {
     stream.sink.flush('full').catch((error: unknown) => this.#onFlushFailed(stream.name, error));
   }
 
-  #laneOf(publisher: KnownPublisher, topic: string): Lane {
+  #laneOf(publisher: KnownPublisher, { topic, known }: Publication): Lane {
+    const { memo } = known;
+    if (memo instanceof Lane && memo.epoch === this.#epoch) {
+      return memo.publisher === publisher ? memo : this.#laneBesides(publisher, topic, known.utf8);
+    }
+    const lane = this.#newLane(publisher, topic, known.utf8);
+    known.memo = lane;
+    return lane;
+  }
+
+  /** The lane of a publisher on a topic that remembers that of another one. */
+  #laneBesides(publisher: KnownPublisher, topic: string, utf8: Uint8Array): Lane {
     const known = publisher.lanes.get(topic);
     if (known !== undefined && known.epoch === this.#epoch) return known;
-    const streams = [...this.#streams.values()].filter((stream) => stream.wants(topic));
-    const lane = {
-      source: known?.source ?? encodeSource(topic, publisher.clientId),
-      streams,
-      epoch: this.#epoch,
-    };
+    const lane = this.#newLane(publisher, topic, utf8);
     if (known === undefined) publisher.characters += topic.length + LANE_CHARACTERS;
     if (publisher.characters > MOST_CHARACTERS) {
       publisher.lanes.clear();
@@ -218,5 +246,12 @@ export class Exchange {
     }
     publisher.lanes.set(topic, lane);
     return lane;
+  }
+
+  #newLane(publisher: KnownPublisher, topic: string, utf8: Uint8Array): Lane {
+    const streams: Stream[] = [];
+    for (const stream of this.#streams.values()) if (stream.wants(topic)) streams.push(stream);
+    const source = streams.length === 0 ? NO_SOURCE : encodeSource(utf8, publisher.utf8);
+    return new Lane(publisher, source, streams, this.#epoch);
   }
 }

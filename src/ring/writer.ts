@@ -124,7 +124,7 @@ export class RingWriter {
     memory.metas[slot] =
       (qos & META_QOS) |
       (retain ? META_RETAIN : 0) |
-      (source.clientId === null ? META_NO_CLIENT : 0) |
+      (source.hasClient ? 0 : META_NO_CLIENT) |
       (pad << META_PAD_SHIFT);
 
     const { head } = source;

@@ -43,7 +43,16 @@ export function exchangeOf(...streams: Stream[]): Exchange {
 
 export function publication(topic: string, payload: string | Uint8Array = ''): Publication {
   const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload;
-  return { topic, payloadBuffer: bytes, payloadAt: 0, payloadEnd: bytes.length, qos: 1, retain: false };
+  const known = { utf8: Buffer.from(topic), memo: null };
+  return {
+    topic,
+    known,
+    payloadBuffer: bytes,
+    payloadAt: 0,
+    payloadEnd: bytes.length,
+    qos: 1,
+    retain: false,
+  };
 }
 
 export function payloadOf({ payloadBuffer, payloadAt, payloadEnd }: Publication): Buffer {

@@ -46,6 +46,7 @@ test('a message keeps topic, client, QoS, retain flag, properties and payload', 
   const router = new Router(exchange, 7);
   const message = {
     topic: 'a/é',
+    known: { utf8: Buffer.from('a/é'), memo: null },
     payloadBuffer: Buffer.from([7, 0, 255, 7]),
     payloadAt: 1,
     payloadEnd: 3,
@@ -83,6 +84,24 @@ test('streams come and go while publishers go on', () => {
   assert.deepEqual(payloadsOf(second), ['2', '3']);
 });
 
+test('two publishers on one topic stay apart, whoever comes first and whoever comes and goes', () => {
+  const stream = streamOf('all');
+  const exchange = exchangeOf(stream);
+  const router = new Router(exchange);
+  const [car, truck, own] = [exchange.origin('car'), exchange.origin('truck'), exchange.origin(null)];
+  const { known } = publication('t');
+  const from = [car, truck, car, own, truck, own, car];
+  for (const [index, publisher] of from.entries()) {
+    router.publish(publisher, { ...publication('t', String(index)), known });
+    // Lanes of before a change are not used after it.
+    if (index === 3) exchange.add(streamOf('later', { topics: ['x'] }));
+  }
+  assert.deepEqual(
+    contentsOf(stream).map(({ clientId }) => clientId),
+    from.map(({ clientId }) => clientId),
+  );
+});
+
 test('names are unique, and an unknown one is answered with those that are known', () => {
   const exchange = exchangeOf(streamOf('one'), streamOf('two'));
   const code = (expected: string) => (error: unknown) =>
@@ -102,16 +121,23 @@ test('random topics, long or short, do not fill the memory', () => {
   const exchange = exchangeOf(streamOf('all', { whenFull: 'drop-oldest', bytes: 1024 * 1024 }));
   const router = new Router(exchange);
   const publisher = exchange.origin('car') as unknown as { lanes: Map<string, unknown> };
+  const other = exchange.origin('truck');
+  /** On a topic that the other one published on before. */
+  const publish = (topic: string) => {
+    const message = publication(topic);
+    router.publish(other, message);
+    router.publish(publisher as never, message);
+  };
   const held = () => [...publisher.lanes.keys()].reduce((sum, topic) => sum + topic.length, 0);
   let most = 0;
   for (let i = 0; i < 20_000; i++) {
-    router.publish(publisher as never, publication(`t/${i}`));
+    publish(`t/${i}`);
     most = Math.max(most, publisher.lanes.size);
   }
   assert.ok(most >= 8192 && most <= 16_384, `${most} lanes`);
-  for (let i = 0; i < 30; i++) router.publish(publisher as never, publication(`${i}`.padEnd(60_000, 'x')));
+  for (let i = 0; i < 30; i++) publish(`${i}`.padEnd(60_000, 'x'));
   assert.ok(held() <= 512 * 1024, `${held()} characters`);
-  assert.equal(router.routed.length, 20_030);
+  assert.equal(router.routed.length, 40_060);
 });
 
 test('a topic that only its replaced bytes make too long harms its own message alone', () => {

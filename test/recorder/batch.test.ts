@@ -7,7 +7,7 @@ import { emptyParts, type Message, readParts } from '../../src/ring/record.js';
 import { encodeSource } from '../../src/ring/source.js';
 import { RingWriter } from '../../src/ring/writer.js';
 import { generator } from '../catalog/generator.js';
-import { append, type Sample, sample, whole } from '../ring/samples.js';
+import { append, type Sample, sample, sourceOf, whole } from '../ring/samples.js';
 
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
@@ -48,7 +48,7 @@ test('rows are what was appended, however often it goes back to a mark or is cle
     for (let i = 0; i < count; i++) {
       key += whole(random, 1, 2 ** 33);
       // Names of their own make the dictionary grow and its chains long.
-      const own = encodeSource(`topic/${whole(random, 0, 200)}`, random() < 0.3 ? null : `c${step % 7}`);
+      const own = sourceOf(`topic/${whole(random, 0, 200)}`, random() < 0.3 ? null : `c${step % 7}`);
       const one = sample(random, key, whole(random, 0, 300), random() < 0.5 ? own : undefined);
       writer.commit(writer.written);
       append(writer, one);

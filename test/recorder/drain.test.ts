@@ -6,7 +6,7 @@ import { allocateRing, type RingMemory, WRITTEN } from '../../src/ring/layout.js
 import { encodeSource } from '../../src/ring/source.js';
 import { RingWriter } from '../../src/ring/writer.js';
 import { generator } from '../catalog/generator.js';
-import { append, lengths, type Sample, sample, whole } from '../ring/samples.js';
+import { append, lengths, type Sample, sample, sourceOf, whole } from '../ring/samples.js';
 
 const NO_LIMITS = { rows: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY };
 
@@ -55,7 +55,7 @@ for (let seed = 1; seed <= 8; seed++) {
     const recorded: [number, string][] = [];
     const dropped: number[] = [];
     const promised: number[] = [];
-    const own = Array.from({ length: 30 }, (_, i) => encodeSource(`names/come/and/go/${i}`, null));
+    const own = Array.from({ length: 30 }, (_, i) => sourceOf(`names/come/and/go/${i}`, null));
     let key = 0;
     let quiet = true;
     const publish = () => {

@@ -11,10 +11,9 @@ import { type Compression, parquetEncoder } from '../../src/recorder/parquet.js'
 import { arrowTable } from '../../src/recorder/table.js';
 import { allocateRing } from '../../src/ring/layout.js';
 import { emptyParts, type Message, readParts } from '../../src/ring/record.js';
-import { encodeSource } from '../../src/ring/source.js';
 import { RingWriter } from '../../src/ring/writer.js';
 import { generator } from '../catalog/generator.js';
-import { append, noise, type Sample, sample } from '../ring/samples.js';
+import { append, noise, type Sample, sample, sourceOf } from '../ring/samples.js';
 
 const FIRST_KEY = 1_732_330_000_000_001;
 const CODECS: Readonly<Record<Compression, string>> = {
@@ -37,7 +36,7 @@ function samples(): Sample[] {
   const weird = ['  spaces  ', '__proto__', 'constructor', 'tab\tquote"', '€/日本/😀', 't'.repeat(65_000)];
   const some = Array.from({ length: 300 }, (_, i) => sample(random, FIRST_KEY + i * 7, i % 5 === 0 ? 0 : i));
   const named = weird.map((topic, i) =>
-    sample(random, FIRST_KEY + 3000 + i, 20, encodeSource(topic, i % 2 === 0 ? topic : null)),
+    sample(random, FIRST_KEY + 3000 + i, 20, sourceOf(topic, i % 2 === 0 ? topic : null)),
   );
   const large = sample(random, FIRST_KEY + 4000, 0);
   const payload = noise(random, 1024 * 1024, 3);

@@ -5,13 +5,13 @@ import { copyMessage, emptyParts, readParts } from '../../src/ring/record.js';
 import { encodeSource } from '../../src/ring/source.js';
 import { RingWriter } from '../../src/ring/writer.js';
 import { generator } from '../catalog/generator.js';
-import { append, assertStands, noise, pick, sample, whole } from './samples.js';
+import { append, assertStands, noise, pick, sample, sourceOf, whole } from './samples.js';
 
 test('payload, head and properties are exact at every alignment and length', () => {
   const random = generator(8);
   const ring = allocateRing(16, 2048);
   const writer = new RingWriter(ring);
-  const heads = ['a', 'abcdefg', 'abcdefgh', 'x'.repeat(100)].map((topic) => encodeSource(topic, 'client'));
+  const heads = ['a', 'abcdefg', 'abcdefgh', 'x'.repeat(100)].map((topic) => sourceOf(topic, 'client'));
   let key = 0;
   for (let alignment = 0; alignment < 8; alignment++) {
     for (let length = 0; length <= 300; length++) {
@@ -56,9 +56,9 @@ test('a topic and a client id of 65,535 bytes, and large properties', () => {
   const ring = allocateRing(8, 1 << 19);
   const writer = new RingWriter(ring);
   const long = [
-    encodeSource('t'.repeat(65_535), 'c'.repeat(65_535)),
-    encodeSource('é'.repeat(32_767), null),
-    encodeSource('t', '😀'.repeat(16_383)),
+    sourceOf('t'.repeat(65_535), 'c'.repeat(65_535)),
+    sourceOf('é'.repeat(32_767), null),
+    sourceOf('t', '😀'.repeat(16_383)),
   ];
   for (let i = 0; i < 12; i++) {
     const one = sample(random, i + 1, 77, long[i % 3]);

@@ -23,8 +23,18 @@ export function noise(random: () => number, length: number, alignment = 0): Uint
 const TOPICS = ['a', 'vehicle/can/1', 'vehicle/gnss', 'é', 'x'.repeat(40), '日本/語', '\uFEFFbom'];
 const CLIENTS = [null, '', 'c', 'client-1', 'ß😀'];
 
-export const SOURCES: readonly Source[] = TOPICS.flatMap((topic) =>
-  CLIENTS.map((client) => encodeSource(topic, client)),
+/** Whose messages they are, and that encoded. */
+export interface SampleSource extends Source {
+  readonly topic: string;
+  readonly clientId: string | null;
+}
+
+export function sourceOf(topic: string, clientId: string | null): SampleSource {
+  return { topic, clientId, ...encodeSource(topic, clientId) };
+}
+
+export const SOURCES: readonly SampleSource[] = TOPICS.flatMap((topic) =>
+  CLIENTS.map((clientId) => sourceOf(topic, clientId)),
 );
 
 /** What is appended: a message and the source it was encoded with. */

@@ -13,6 +13,9 @@ test('the head is topic and client id in UTF-8, with zeros up to a multiple of 8
     assert.deepEqual([source.topicBytes, source.clientBytes], [topic.length, client.length]);
     assert.equal(head.length, Math.ceil((topic.length + client.length) / 8) * 8);
     assert.ok(head.equals(Buffer.concat([topic, client], head.length)));
+    assert.equal(source.hasClient, source.clientId !== null);
+    const { topic: _, clientId: __, ...encoded } = source;
+    assert.deepEqual(encodeSource(topic, source.clientId === null ? null : client), encoded);
   }
 });
 
@@ -34,7 +37,6 @@ test('equal heads have equal hashes, others mostly have not', () => {
 });
 
 test('the hash is FNV-1a with 32 bits', () => {
-  // 8 bytes, so that no zeros are added.
   assert.equal(encodeSource('chongo w', null).hash, fnv1a('chongo w'));
   assert.equal(encodeSource('12345678', null).hash, fnv1a('12345678'));
 });

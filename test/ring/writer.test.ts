@@ -6,7 +6,7 @@ import { encodeSource } from '../../src/ring/source.js';
 import { RingWriter } from '../../src/ring/writer.js';
 import { generator } from '../catalog/generator.js';
 import { RingModel, rawBytes } from './model.js';
-import { append, assertStands, lengths, noise, pick, sample, whole } from './samples.js';
+import { append, assertStands, lengths, noise, pick, sample, sourceOf, whole } from './samples.js';
 
 const SHAPES: [messages: number, bytes: number][] = [
   [1, 256],
@@ -80,7 +80,7 @@ for (const [seed, [messages, bytes]] of SHAPES.entries()) {
 
 test('one record as large as the ring, from every position', () => {
   const random = generator(6);
-  const source = encodeSource('large', 'c');
+  const source = sourceOf('large', 'c');
   for (let before = 0; before <= 512 - 8 - 7; before++) {
     const ring = allocateRing(8, 512);
     const writer = new RingWriter(ring);

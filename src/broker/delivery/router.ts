@@ -96,35 +96,32 @@ export class Router {
     return topic.route;
   }
 
-  /** The route of a topic that will not come again. */
+  /** The route of a topic that will not come again. Its cost grows with what matches, not with what does not. */
   find(topic: string): Route {
-    const merged = new Map<Session, Target>();
-    const functions: InProcessDeliver[] = [];
-    const collect = (node: Node) => {
-      for (const [session, subscription] of node.subscriptions) {
-        merged.set(session, mergeTarget(merged.get(session), session, subscription));
-      }
-      functions.push(...node.functions);
-    };
-    const levels = topic.split('/');
-    const descend = (node: Node, depth: number) => {
-      // A leading wildcard does not match a topic that starts with $ [MQTT-4.7.2-1].
-      const wild = depth > 0 || topic.charCodeAt(0) !== 36;
-      if (wild) {
-        const open = node.children.get('#');
-        if (open !== undefined) collect(open);
-      }
-      if (depth === levels.length) {
-        collect(node);
-        return;
-      }
-      const exact = node.children.get(levels[depth]);
-      if (exact !== undefined) descend(exact, depth + 1);
-      const any = wild ? node.children.get('+') : undefined;
-      if (any !== undefined) descend(any, depth + 1);
-    };
-    descend(this.#root, 0);
-    return { targets: [...merged.values()], functions };
+    const found = new FoundRoute();
+    this.#descend(this.#root, topic, 0, found);
+    return found.targets.length + found.functions.length > 0 ? found : NOBODY;
+  }
+
+  /** Collects what matches the levels of `topic` from `start` on, below a node that matches those before. */
+  #descend(node: Node, topic: string, start: number, found: FoundRoute): void {
+    if (node.children.size === 0 && start <= topic.length) return;
+    // A leading wildcard does not match a topic that starts with $ [MQTT-4.7.2-1].
+    const wild = start > 0 || topic.charCodeAt(0) !== 36;
+    if (wild) {
+      const open = node.children.get('#');
+      if (open !== undefined) found.add(open);
+    }
+    if (start > topic.length) {
+      found.add(node);
+      return;
+    }
+    const slash = topic.indexOf('/', start);
+    const end = slash === -1 ? topic.length : slash;
+    const exact = node.children.get(topic.slice(start, end));
+    if (exact !== undefined) this.#descend(exact, topic, end + 1, found);
+    const any = wild ? node.children.get('+') : undefined;
+    if (any !== undefined) this.#descend(any, topic, end + 1, found);
   }
 
   #changed(filter: string): void {
@@ -165,6 +162,31 @@ export class Router {
   }
 }
 
+const NOBODY: Route = { targets: [], functions: [] };
+
+class FoundRoute implements Route {
+  readonly targets: Target[] = [];
+  readonly functions: InProcessDeliver[] = [];
+  /** Where the target of a session is; not needed before a second filter matches. */
+  #places: Map<Session, number> | null = null;
+
+  add({ subscriptions, functions }: Node): void {
+    for (const deliver of functions) this.functions.push(deliver);
+    if (subscriptions.size === 0) return;
+    if (this.targets.length > 0)
+      this.#places ??= new Map(this.targets.map(({ session }, place) => [session, place]));
+    for (const [session, subscription] of subscriptions) {
+      const known = this.#places?.get(session);
+      if (known === undefined) {
+        this.#places?.set(session, this.targets.length);
+        this.targets.push(targetOf(session, subscription));
+      } else {
+        this.targets[known] = mergeTarget(this.targets[known], subscription);
+      }
+    }
+  }
+}
+
 function emptyNode(): Node {
   return { children: new Map(), subscriptions: new Map(), functions: new Set() };
 }
@@ -178,17 +200,23 @@ function prune(path: readonly Node[], levels: readonly string[]): void {
   }
 }
 
-function mergeTarget(known: Target | undefined, session: Session, subscription: Subscription): Target {
-  const own = subscription.identifier === undefined ? null : [subscription.identifier];
-  if (known === undefined) {
-    const { qos, noLocal, retainAsPublished } = subscription;
-    return { session, qos, noLocal, retainAsPublished, identifiers: own };
-  }
+function targetOf(session: Session, subscription: Subscription): Target {
+  const { qos, noLocal, retainAsPublished, identifier } = subscription;
   return {
     session,
-    qos: subscription.qos > known.qos ? subscription.qos : known.qos,
-    noLocal: known.noLocal && subscription.noLocal,
-    retainAsPublished: known.retainAsPublished || subscription.retainAsPublished,
-    identifiers: own === null ? known.identifiers : [...(known.identifiers ?? []), ...own],
+    qos,
+    noLocal,
+    retainAsPublished,
+    identifiers: identifier === undefined ? null : [identifier],
+  };
+}
+
+function mergeTarget(known: Target, { qos, noLocal, retainAsPublished, identifier }: Subscription): Target {
+  return {
+    session: known.session,
+    qos: qos > known.qos ? qos : known.qos,
+    noLocal: known.noLocal && noLocal,
+    retainAsPublished: known.retainAsPublished || retainAsPublished,
+    identifiers: identifier === undefined ? known.identifiers : [...(known.identifiers ?? []), identifier],
   };
 }

@@ -4,17 +4,24 @@ import { Topic } from './topic.js';
 const MOST_BYTES = 256;
 /** Of one generation. */
 const MOST_TOPICS = 16_384;
+/** A power of two. */
+const SIGHTINGS = 65_536;
 
 /**
  * The topics of recent messages, found by their bytes: a topic that comes again costs no string and no check (~40 ns).
- * A flood of random topics does not fill the memory, nor does it drive out those in use: when a generation is full
- * the older one is forgotten, and what is used moves into the younger one.
+ * It is remembered when it comes for the second time: those that come once leave nothing behind. Nor does a flood of
+ * them drive out those in use: when a generation is full the older one is forgotten, and what is used moves into the
+ * younger one.
  */
 export class TopicTable {
   readonly #mostLevels: number;
   /** By hash; of two topics with the same hash the later one stays. */
   #young = new Map<number, Topic>();
   #old = new Map<number, Topic>();
+  /** Hashes of topics that came once, at a place given by the hash. */
+  readonly #sighted = new Int32Array(SIGHTINGS);
+  #hash = 0;
+  #ascii = true;
 
   constructor(mostLevels: number) {
     this.#mostLevels = mostLevels;
@@ -26,18 +33,20 @@ export class TopicTable {
   }
 
   /** The topic whose name is `length` bytes of `bytes` from `at` on; it may have a fault. */
-  read(bytes: Uint8Array, at: number, length: number): Topic {
-    if (length > MOST_BYTES) return this.#make(bytes, at, length);
-    const hash = hashOf(bytes, at, length);
-    let topic = this.#young.get(hash);
-    if (topic !== undefined && isAt(topic, bytes, at, length)) return topic;
-    topic = this.#old.get(hash);
-    if (topic === undefined || !isAt(topic, bytes, at, length)) topic = this.#make(bytes, at, length);
-    if (this.#young.size >= MOST_TOPICS) {
-      this.#old = this.#young;
-      this.#young = new Map();
-    }
-    this.#young.set(hash, topic);
+  read(bytes: Buffer, at: number, length: number): Topic {
+    this.#look(bytes, at, length);
+    const hash = this.#hash;
+    const young = this.#young.get(hash);
+    if (young !== undefined && isAt(young, bytes, at, length)) return young;
+    const old = this.#old.get(hash);
+    if (old !== undefined && isAt(old, bytes, at, length)) return this.#keep(hash, old);
+    const utf8 = new Uint8Array(length);
+    for (let i = 0; i < length; i++) utf8[i] = bytes[at + i];
+    const name = bytes.toString(this.#ascii ? 'latin1' : 'utf8', at, at + length);
+    const topic = new Topic(name, utf8, this.#ascii, this.#mostLevels);
+    const place = hash & (SIGHTINGS - 1);
+    if (this.#sighted[place] === hash && length <= MOST_BYTES) return this.#keep(hash, topic);
+    this.#sighted[place] = hash;
     return topic;
   }
 
@@ -46,10 +55,26 @@ export class TopicTable {
     return this.read(utf8, 0, utf8.length);
   }
 
-  #make(bytes: Uint8Array, at: number, length: number): Topic {
-    const utf8 = new Uint8Array(length);
-    utf8.set(bytes.subarray(at, at + length));
-    return new Topic(utf8, this.#mostLevels);
+  #keep(hash: number, topic: Topic): Topic {
+    if (this.#young.size >= MOST_TOPICS) {
+      this.#old = this.#young;
+      this.#young = new Map();
+    }
+    this.#young.set(hash, topic);
+    return topic;
+  }
+
+  /** FNV-1a, as a small integer: a larger one would be a number on the heap. */
+  #look(bytes: Buffer, at: number, length: number): void {
+    let hash = 0x811c9dc5;
+    let all = 0;
+    for (let i = at; i < at + length; i++) {
+      const byte = bytes[i];
+      all |= byte;
+      hash = Math.imul(hash ^ byte, 0x01000193);
+    }
+    this.#hash = (hash ^ (hash >>> 15)) & 0x3fffffff;
+    this.#ascii = all < 0x80;
   }
 }
 
@@ -58,11 +83,4 @@ export function isAt({ utf8 }: Topic, bytes: Uint8Array, at: number, length: num
   if (utf8.length !== length) return false;
   for (let i = 0; i < length; i++) if (utf8[i] !== bytes[at + i]) return false;
   return true;
-}
-
-/** FNV-1a, as a small integer: a larger one would be a number on the heap. */
-function hashOf(bytes: Uint8Array, at: number, length: number): number {
-  let hash = 0x811c9dc5;
-  for (let i = at; i < at + length; i++) hash = Math.imul(hash ^ bytes[i], 0x01000193);
-  return hash & 0x3fffffff;
 }

@@ -14,17 +14,21 @@ export class Topic {
   /** Who gets its messages, as of `epoch` of the router. */
   route: Route | null = null;
   epoch = 0;
+  /** What the capture remembers of it. */
+  memo: unknown = null;
 
-  constructor(utf8: Uint8Array, mostLevels: number) {
+  /** `ascii`: no byte of `utf8` is above 127. */
+  constructor(name: string, utf8: Uint8Array, ascii: boolean, mostLevels: number) {
+    this.name = name;
     this.utf8 = utf8;
-    this.name = Buffer.from(utf8.buffer, utf8.byteOffset, utf8.length).toString('utf8');
-    this.own = isOwnTopic(this.name);
-    this.fault = faultOf(this.name, utf8, mostLevels);
+    this.own = isOwnTopic(name);
+    const text = topicFault(name) ?? levelsFault(name, mostLevels);
+    if (!ascii && !isUtf8(utf8)) this.fault = NOT_UTF8;
+    else this.fault = text === null ? null : { text, reason: TOPIC_NAME_INVALID };
   }
 }
 
-function faultOf(name: string, utf8: Uint8Array, mostLevels: number): PacketFault | null {
-  if (!isUtf8(utf8)) return { text: 'the topic name is not UTF-8 [MQTT-1.5.4-1]', reason: MALFORMED_PACKET };
-  const text = topicFault(name) ?? levelsFault(name, mostLevels);
-  return text === null ? null : { text, reason: TOPIC_NAME_INVALID };
-}
+const NOT_UTF8: PacketFault = {
+  text: 'the topic name is not UTF-8 [MQTT-1.5.4-1]',
+  reason: MALFORMED_PACKET,
+};

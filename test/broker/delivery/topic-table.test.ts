@@ -6,6 +6,9 @@ import { generator } from '../../catalog/generator.js';
 test('a topic is found again by its bytes, wherever they lie', () => {
   const table = new TopicTable(10);
   const names = ['a', 'a/b', 'ä/€/😀', '__proto__', 'constructor', 'x'.repeat(256)];
+  // Those that come once are not remembered.
+  for (const name of names) assert.notEqual(table.named(name), table.named(name));
+  assert.equal(table.size, names.length);
   const topics = names.map((name) => table.named(name));
   assert.deepEqual(
     topics.map(({ name }) => name),
@@ -32,9 +35,11 @@ test('what is known of a topic: its faults, and whether it is the broker’s own
 test('a flood of random topics does not fill the memory, nor drive out those in use', () => {
   const table = new TopicTable(10);
   const random = generator(5);
+  for (let n = 0; n < 50; n++) table.named(`in/use/${n}`);
   const used = Array.from({ length: 50 }, (_, n) => table.named(`in/use/${n}`));
   for (let i = 0; i < 200_000; i++) {
-    table.named(`flood/${i}/${random()}`);
+    // Every other one comes twice.
+    for (let again = 0; again <= i % 2; again++) table.named(`flood/${i}/${random()}`);
     const n = i % used.length;
     assert.equal(table.named(`in/use/${n}`), used[n]);
   }
