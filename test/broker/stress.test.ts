@@ -1,5 +1,5 @@
 /**
- * Twenty clients subscribe, unsubscribe and publish at random, some go away and come back. Every message that must
+ * Fifty clients subscribe, unsubscribe and publish at random, some go away and come back. Every message that must
  * arrive arrives, none that must not does, each once, those of one publisher in their order.
  */
 import assert from 'node:assert/strict';
@@ -14,7 +14,7 @@ import { WireClient } from './wire-client.js';
 type Qos = 0 | 1 | 2;
 type Filters = ReadonlyMap<string, Qos>;
 
-const CLIENTS = 20;
+const CLIENTS = 50;
 const ROUNDS = 10;
 const TOPICS = ['a', 'a/b', 'a/b/c', 'b', 'b/c', '/a', 'a/'];
 const FILTERS = [...TOPICS, '#', '+', 'a/#', 'a/+', '+/b', '+/+', 'b/#', '/+', 'a/b/+'];
