@@ -1,10 +1,17 @@
-import type { Connection } from './connection.js';
+import type { AedesClient } from './aedes-internals.js';
 import { Backlog, type BacklogLimits } from './delivery/backlog.js';
 import type { Message } from './delivery/message.js';
 import type { Outbox } from './delivery/outbox.js';
-import type { Subscription } from './delivery/router.js';
+import type { Output } from './delivery/output.js';
+import type { Subscription } from './delivery/subscription.js';
 import { variantOf } from './delivery/variant.js';
 import type { BrokerStats } from './stats.js';
+
+/** The connection that is told what becomes of a message. */
+export interface Told {
+  readonly client: AedesClient;
+  readonly output: Output;
+}
 
 /** What the broker keeps for a client id: with the connection, or beyond it. */
 export class Session {
@@ -14,7 +21,7 @@ export class Session {
    * Packet identifiers of QoS 2 messages received and not released: a PUBLISH with one of these is a repetition.
    * While the message waits for room in a ring, the connection that is to be told when it is captured; else null.
    */
-  readonly received = new Map<number, Connection | null>();
+  readonly received = new Map<number, Told | null>();
   readonly backlog: Backlog;
   #outbox: Outbox | null = null;
 

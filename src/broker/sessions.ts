@@ -1,7 +1,8 @@
 import type { AedesClient } from './aedes-internals.js';
 import type { BacklogLimits } from './delivery/backlog.js';
 import type { Outbox } from './delivery/outbox.js';
-import type { Router, Subscription } from './delivery/router.js';
+import type { Router } from './delivery/router.js';
+import type { Subscription } from './delivery/subscription.js';
 import { Session } from './session.js';
 import type { BrokerStats } from './stats.js';
 

@@ -1,14 +1,22 @@
 import type { PublishProperties } from '../aedes-internals.js';
 import { varIntBytes, writeVarInt } from '../var-int.js';
 import { secondsLeft } from './expiry.js';
-import type { Message } from './message.js';
 import type { Variant } from './variant.js';
+
+/** What of a message is serialised. */
+export interface Encodable {
+  readonly known: { readonly utf8: Uint8Array };
+  readonly payloadBytes: number;
+  readonly properties: PublishProperties | undefined;
+  /** Wall time in ms; undefined: it does not expire. */
+  readonly expiry: number | undefined;
+}
 
 /**
  * A PUBLISH up to its payload (MQTT 5 section 3.3, MQTT 3.1.1 section 3.3). `idAt`: where its packet identifier is
  * to be written, 0 with QoS 0.
  */
-export function encodeHead(message: Message, variant: Variant): { head: Buffer; idAt: number } {
+export function encodeHead(message: Encodable, variant: Variant): { head: Buffer; idAt: number } {
   const topic = message.known.utf8;
   const properties = variant.version5 ? encodeProperties(message, variant.identifiers) : null;
   const variable = 2 + topic.length + (variant.qos > 0 ? 2 : 0) + (properties?.length ?? 0);
@@ -27,7 +35,7 @@ export function encodeHead(message: Message, variant: Variant): { head: Buffer; 
 }
 
 /** Property length and properties, MQTT 5 section 3.3.2.3. The topic alias is the publisher's and goes no further. */
-function encodeProperties(message: Message, identifiers: readonly number[] | null): Buffer {
+function encodeProperties(message: Encodable, identifiers: readonly number[] | null): Buffer {
   const p = message.properties;
   if (p === undefined && identifiers === null) return Buffer.of(0);
   const parts: Buffer[] = [];

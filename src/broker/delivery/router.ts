@@ -1,17 +1,8 @@
 import { topicMatcher } from '../../topics.js';
 import type { InProcessDeliver } from '../aedes-internals.js';
 import type { Session } from '../session.js';
+import type { Subscription } from './subscription.js';
 import type { Topic } from './topic.js';
-
-/** One subscription of a session, MQTT 5 section 3.8.3.1. */
-export interface Subscription {
-  readonly filter: string;
-  readonly qos: 0 | 1 | 2;
-  readonly noLocal: boolean;
-  readonly retainAsPublished: boolean;
-  readonly retainHandling: number;
-  readonly identifier: number | undefined;
-}
 
 /** A session that a message goes to, once, however many of its subscriptions match [MQTT-3.3.4-2]. */
 export interface Target {
@@ -89,11 +80,13 @@ export class Router {
 
   /** The route of a topic; the same object until it is another one. */
   route(topic: Topic): Route {
-    if (topic.route === null || (topic.epoch !== this.#epoch && this.#changedFor(topic))) {
-      topic.route = this.find(topic.name);
+    let route = topic.route as Route | null;
+    if (route === null || (topic.epoch !== this.#epoch && this.#changedFor(topic))) {
+      route = this.find(topic.name);
+      topic.route = route;
     }
     topic.epoch = this.#epoch;
-    return topic.route;
+    return route;
   }
 
   /** The route of a topic that will not come again. Its cost grows with what matches, not with what does not. */

@@ -1,7 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { isOwnTopic, levelsFault, topicFault } from '../../topics.js';
 import { MALFORMED_PACKET, type PacketFault, TOPIC_NAME_INVALID } from '../packet-fault.js';
-import type { Route } from './router.js';
 
 /** A topic that a message came on, with all that is found out once and not for each message. */
 export class Topic {
@@ -11,8 +10,8 @@ export class Topic {
   readonly own: boolean;
   /** Why nobody may publish on it; null: it is well-formed. */
   readonly fault: PacketFault | null;
-  /** Who gets its messages, as of `epoch` of the router. */
-  route: Route | null = null;
+  /** What the router remembers of it: who gets its messages, as of its `epoch`. */
+  route: unknown = null;
   epoch = 0;
   /** What the capture remembers of it. */
   memo: unknown = null;

@@ -3,7 +3,7 @@ import type { Connection } from '../connection.js';
 import type { Message } from '../delivery/message.js';
 import type { Route } from '../delivery/router.js';
 import type { Publisher } from '../pipeline.js';
-import type { HandlerParts } from './handlers.js';
+import type { HandlerParts } from './parts.js';
 
 const PUBACK = 0x40;
 const PUBREC = 0x50;

@@ -3,10 +3,10 @@ import { filterFault } from '../../topics.js';
 import { isTransferClient } from '../access.js';
 import type { AedesClient } from '../aedes-internals.js';
 import type { Connection } from '../connection.js';
-import type { Subscription } from '../delivery/router.js';
+import type { Subscription } from '../delivery/subscription.js';
 import { writePacket } from '../packet-writer.js';
 import type { Session } from '../session.js';
-import type { HandlerParts } from './handlers.js';
+import type { HandlerParts } from './parts.js';
 
 const TOPIC_FILTER_INVALID = 0x8f;
 const SHARED_NOT_SUPPORTED = 0x9e;

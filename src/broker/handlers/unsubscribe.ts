@@ -1,7 +1,7 @@
 import type { IUnsubscribePacket } from 'mqtt-packet';
 import type { Connection } from '../connection.js';
 import { writePacket } from '../packet-writer.js';
-import type { HandlerParts } from './handlers.js';
+import type { HandlerParts } from './parts.js';
 
 const NO_SUBSCRIPTION_EXISTED = 0x11;
 

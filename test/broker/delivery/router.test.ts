@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Router, type Subscription } from '../../../src/broker/delivery/router.js';
+import { Router } from '../../../src/broker/delivery/router.js';
+import type { Subscription } from '../../../src/broker/delivery/subscription.js';
 import { TopicTable } from '../../../src/broker/delivery/topic-table.js';
 import { Session } from '../../../src/broker/session.js';
 import { BrokerStats } from '../../../src/broker/stats.js';
