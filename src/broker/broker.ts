@@ -11,7 +11,7 @@ import {
   storeWithoutSessions,
 } from './aedes-internals.js';
 import { type Capture, NO_CAPTURE, type Origin } from './capture.js';
-import { Connection, type Handlers } from './connection.js';
+import { Connection, type ConnectionParts } from './connection.js';
 import { Message } from './delivery/message.js';
 import { Outbox, type OutboxLimits } from './delivery/outbox.js';
 import { Output } from './delivery/output.js';
@@ -81,7 +81,7 @@ export class Broker extends AedesBase {
   readonly #keys: Keys;
   readonly #own: Origin;
   readonly #pipeline: Pipeline;
-  readonly #handlers: Handlers;
+  readonly #parts: ConnectionParts;
   readonly #connections = new Map<AedesClient, Connection>();
   readonly #held = new Set<Connection>();
   #keepAlive: NodeJS.Timeout | null = null;
@@ -143,14 +143,19 @@ export class Broker extends AedesBase {
       onTransferPublish: (packet) => this.events.onTransferPublish(packet),
       onTransferReady: () => this.events.onTransferReady(),
     };
-    this.#handlers = {
-      moment: () => keys.look(),
-      publish: (connection, message) => handlePublish(parts, connection, message),
-      acknowledge: handleAcknowledgement,
-      other: (connection, packet) => handlePacket(parts, connection, packet),
-      held: (connection, held) => {
-        if (held) this.#held.add(connection);
-        else this.#held.delete(connection);
+    this.#parts = {
+      limits,
+      topics: this.#topics,
+      turn: this.#turn,
+      handlers: {
+        moment: () => keys.look(),
+        publish: (connection, message) => handlePublish(parts, connection, message),
+        acknowledge: handleAcknowledgement,
+        other: (connection, packet) => handlePacket(parts, connection, packet),
+        held: (connection, held) => {
+          if (held) this.#held.add(connection);
+          else this.#held.delete(connection);
+        },
       },
     };
     const accept = this.handle;
@@ -270,7 +275,7 @@ export class Broker extends AedesBase {
     const output = new Output(conn, this.#turn);
     const client = accept(conn);
     const identity: Identity = { user: null, local: isLocalAddress((conn as Socket).remoteAddress) };
-    const connection = new Connection(client, output, identity, this.#limits, this.#topics, this.#handlers);
+    const connection = new Connection(client, output, identity, this.#parts);
     this.#connections.set(client, connection);
     this.stats.connections = this.#connections.size;
     client.once('connected', () => this.#connected(connection));

@@ -6,6 +6,7 @@ import { Message } from './delivery/message.js';
 import type { Outbox } from './delivery/outbox.js';
 import type { Output } from './delivery/output.js';
 import type { TopicTable } from './delivery/topic-table.js';
+import type { Flushable, Turn } from './delivery/turn.js';
 import { MALFORMED_PACKET, type PacketFault } from './packet-fault.js';
 import type { Publisher } from './pipeline.js';
 import { FrameReader } from './reading/frame-reader.js';
@@ -25,22 +26,28 @@ export interface Handlers {
   held(connection: Connection, held: boolean): void;
 }
 
-export interface ConnectionLimits {
-  /** Largest packet taken, bytes. */
-  readonly packetBytes: number;
-  readonly topicLevels: number;
+/** What all connections have in common. */
+export interface ConnectionParts {
+  /** Largest packet taken, bytes, and most levels of a topic. */
+  readonly limits: { readonly packetBytes: number; readonly topicLevels: number };
+  readonly topics: TopicTable;
+  readonly turn: Turn;
+  readonly handlers: Handlers;
 }
 
 const PUBLISH = 3;
 /** A client that takes none of its acknowledgements is not read any more after about as many as there are identifiers. */
 const MOST_UNANSWERED = 65_535;
 
+/** After so many bytes it is the turn of the others: one that sends without end keeps nobody else waiting for long. */
+const MOST_READ = 256 * 1024;
+
 /**
  * One connection, between the socket and the handlers: packets are handled one after the other, in the order of
  * arrival, none before the session is there. What is not PUBLISH or a plain acknowledgement mqtt-packet parses. While
  * something holds the connection, the socket is not read, and what was read waits as bytes.
  */
-export class Connection {
+export class Connection implements Flushable {
   readonly client: AedesClient;
   readonly output: Output;
   identity: Identity;
@@ -49,13 +56,14 @@ export class Connection {
   outbox: Outbox | null = null;
   origin: Origin | null = null;
   publisher: Publisher | null = null;
-  readonly #limits: ConnectionLimits;
-  readonly #handlers: Handlers;
-  readonly #topics: TopicTable;
+  readonly #parts: ConnectionParts;
   readonly #frames: FrameReader;
   readonly #publishes: PublishReader;
   /** aedes' own handlers. */
   readonly #aedes: (packet: Packet) => void;
+  /** Bytes read in this turn of the event loop. */
+  #read = 0;
+  #yields = false;
   #holds = 0;
   #reading = false;
   #greeted = false;
@@ -64,22 +72,13 @@ export class Connection {
   /** Packets handled since the socket last took all that was written to it. */
   #unanswered = 0;
 
-  constructor(
-    client: AedesClient,
-    output: Output,
-    identity: Identity,
-    limits: ConnectionLimits,
-    topics: TopicTable,
-    handlers: Handlers,
-  ) {
+  constructor(client: AedesClient, output: Output, identity: Identity, parts: ConnectionParts) {
     this.client = client;
     this.output = output;
     this.identity = identity;
-    this.#limits = limits;
-    this.#topics = topics;
-    this.#handlers = handlers;
-    this.#frames = new FrameReader(limits.packetBytes);
-    this.#publishes = new PublishReader(topics);
+    this.#parts = parts;
+    this.#frames = new FrameReader(parts.limits.packetBytes);
+    this.#publishes = new PublishReader(parts.topics);
     this.#aedes = takeReading(client, (chunk) => this.#arrived(chunk));
     client.subscriptions = Object.create(null) as typeof client.subscriptions;
     client._parser.on('packet', (packet: Packet) => this.#parsed(packet));
@@ -95,19 +94,26 @@ export class Connection {
 
   /** Reads no more until `release` was called as often. */
   hold(): void {
+    if (this.#holds === 0 && this.session !== null) this.#parts.handlers.held(this, true);
     this.#holds++;
-    if (this.#holds > 1) return;
     this.client.conn.pause();
-    if (this.session !== null) this.#handlers.held(this, true);
   }
 
   /** Handles what was read already, then reads on. */
   release(): void {
     this.#holds--;
     if (this.#holds > 0) return;
-    this.#handlers.held(this, false);
+    this.#parts.handlers.held(this, false);
     this.#readOn();
-    if (this.#holds === 0 && !this.client.closed) this.client.conn.resume();
+    this.#resume();
+  }
+
+  /** The turn ends. */
+  flush(): void {
+    this.#read = 0;
+    if (!this.#yields) return;
+    this.#yields = false;
+    this.#resume();
   }
 
   /** A client that is not read cannot be heard pinging: its keep-alive starts anew. */
@@ -120,13 +126,22 @@ export class Connection {
     this.#frames.feed(chunk);
     this.#readOn();
     this.keepAlive();
+    if (this.#read === 0) this.#parts.turn.add(this);
+    this.#read += chunk.length;
+    if (this.#read < MOST_READ || this.#yields) return;
+    this.#yields = true;
+    this.client.conn.pause();
+  }
+
+  #resume(): void {
+    if (this.#holds === 0 && !this.#yields && !this.client.closed) this.client.conn.resume();
   }
 
   #readOn(): void {
     // Also called from within a handler: then the loop below goes on by itself.
     if (this.#reading) return;
     this.#reading = true;
-    this.#handlers.moment();
+    this.#parts.handlers.moment();
     const frames = this.#frames;
     const { conn } = this.client;
     while (this.#holds === 0 && !this.#over && frames.next()) {
@@ -161,13 +176,13 @@ export class Connection {
       client._parser.parse(bytes.subarray(start, end));
     } else if (type === PUBLISH) {
       const message = this.#publishes.read(frames, client.version === 5);
-      if (message !== null) this.#handlers.publish(this, message);
+      if (message !== null) this.#parts.handlers.publish(this, message);
       else if (this.#publishes.fault !== null) this.#refuse(this.#publishes.fault);
       else client._parser.parse(bytes.subarray(start, end));
     } else if (client.closed) {
       // What was published before the connection broke still counts; there is nobody to answer to.
     } else if (isPlainAcknowledgement(frames)) {
-      this.#handlers.acknowledge(this, first, (bytes[body] << 8) | bytes[body + 1], 0);
+      this.#parts.handlers.acknowledge(this, first, (bytes[body] << 8) | bytes[body + 1], 0);
     } else {
       client._parser.parse(bytes.subarray(start, end));
     }
@@ -175,7 +190,7 @@ export class Connection {
 
   /** A packet that mqtt-packet has made of its bytes. */
   #parsed(packet: Packet): void {
-    const fault = packetFault(packet, this.#limits.topicLevels);
+    const fault = packetFault(packet, this.#parts.limits.topicLevels);
     if (fault !== null) {
       if (this.#greeted) this.#refuse(fault);
       else this.#refuseConnect(packet, fault);
@@ -183,12 +198,12 @@ export class Connection {
       this.#greeted = true;
       this.#aedes(packet);
     } else if (packet.cmd === 'publish') {
-      const topic = this.#topics.named(packet.topic);
-      this.#handlers.publish(this, Message.of(topic, packet as PublishPacket, Date.now()));
+      const topic = this.#parts.topics.named(packet.topic);
+      this.#parts.handlers.publish(this, Message.of(topic, packet as PublishPacket, Date.now()));
     } else {
       // Nothing may follow it [MQTT-3.14.4-1].
       if (packet.cmd === 'disconnect') this.#over = true;
-      this.#handlers.other(this, packet);
+      this.#parts.handlers.other(this, packet);
     }
   }
 
