@@ -1,6 +1,7 @@
 /** Entry of the thread that reads files: one scan a query, in turns, each only as far as it is asked for. */
-import { parentPort } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import { textOf } from '../errors.js';
+import { yieldToOthers } from '../thread-priority.js';
 import type { Batch } from './batch.js';
 import type { Answer, Order } from './file-protocol.js';
 import { scanFile } from './file-scan.js';
@@ -9,6 +10,10 @@ interface Running {
   readonly batches: AsyncGenerator<Batch, void>;
   readonly abort: AbortController;
 }
+
+// Node shows a warning of a thread once, as one of the process.
+const remark = yieldToOthers((workerData as { nice: number }).nice);
+if (remark !== null) process.emitWarning(remark);
 
 const running = new Map<number, Running>();
 

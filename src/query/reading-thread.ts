@@ -1,6 +1,7 @@
 /** The broker's side of the thread that reads files. */
 import { Worker } from 'node:worker_threads';
 import { MqttStreamError, textOf } from '../errors.js';
+import { BACKGROUND_NICE } from '../thread-priority.js';
 import type { Answer, Order } from './file-protocol.js';
 import type { RowQuery } from './file-scan.js';
 
@@ -13,9 +14,13 @@ export class ReadingThread {
   #ids = 0;
   #ended = false;
 
-  /** `onBreakdown` is called once if the thread ends by itself; all calls fail then. */
-  constructor(entry: URL, onBreakdown: (error: unknown) => void) {
-    this.#worker = new Worker(entry, { name: 'mqtt-stream files', resourceLimits: RESOURCE_LIMITS });
+  /** `onBreakdown` is called once if the thread ends by itself; all calls fail then. `nice`: the thread's. */
+  constructor(entry: URL, onBreakdown: (error: unknown) => void, nice = BACKGROUND_NICE) {
+    this.#worker = new Worker(entry, {
+      name: 'mqtt-stream files',
+      workerData: { nice },
+      resourceLimits: RESOURCE_LIMITS,
+    });
     this.#worker.unref();
     this.#worker.on('message', (answer: Answer) => this.#calls.get(answer.id)?.take(answer));
     const broken = (error: unknown) => {

@@ -17,6 +17,8 @@ export interface RecorderOptions {
   readonly corrections: readonly Correction[];
   /** Of the program, for the files' metadata. */
   readonly version?: string;
+  /** Of the worker's thread. */
+  readonly nice?: number;
   readonly log: RecorderLog;
   readonly modules?: RecorderModules;
   /** A file is whole. The handler calls `commit(upTo)` of the stream's ring before it returns. */

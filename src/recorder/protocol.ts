@@ -42,6 +42,8 @@ export interface WorkerStart {
   readonly corrections: readonly Correction[];
   readonly version: string;
   readonly doorbell: SharedArrayBuffer;
+  /** Of the thread, where the system has one for a thread. */
+  readonly nice: number;
   readonly modules: RecorderModules;
 }
 
@@ -88,6 +90,8 @@ export type Answer = CommittedFile | DigestResult | null;
 /** Worker to broker's thread. */
 export type Report =
   | { readonly kind: 'ready' }
+  /** Something that changes no result. */
+  | { readonly kind: 'remark'; readonly text: string }
   | {
       readonly kind: 'committed';
       readonly stream: string;

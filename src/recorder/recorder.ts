@@ -1,6 +1,7 @@
 import { streamFolder } from '../catalog/naming.js';
 import { MqttStreamError, textOf } from '../errors.js';
 import type { RingWriter } from '../ring/writer.js';
+import { BACKGROUND_NICE } from '../thread-priority.js';
 import type { DigestResult } from './digest.js';
 import { Doorbell } from './doorbell.js';
 import type { CommittedFile } from './file.js';
@@ -27,9 +28,11 @@ export class Recorder {
     this.#corrections = options.corrections;
     this.#keeper = new ThreadKeeper({
       start: () => {
-        const { dataDir, bootId, clockBase, version = 'unknown', modules = {} } = options;
+        const { dataDir, bootId, clockBase, modules = {} } = options;
+        const { version = 'unknown', nice = BACKGROUND_NICE } = options;
+        const corrections = this.#corrections;
         const doorbell = this.doorbell.shared;
-        return { dataDir, bootId, clockBase, corrections: this.#corrections, version, doorbell, modules };
+        return { dataDir, bootId, clockBase, corrections, version, doorbell, nice, modules };
       },
       greet: () => this.#greet(),
       report: (report) => this.#heed(report),
@@ -122,6 +125,9 @@ export class Recorder {
         this.#options.onFailure?.(stream, error, messages);
         break;
       }
+      case 'remark':
+        log.warn({}, report.text);
+        break;
       case 'recovered':
         log.info({ stream: report.stream }, 'files can be written again');
         this.#options.onRecovered?.(report.stream);

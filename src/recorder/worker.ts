@@ -2,17 +2,22 @@
 import { performance } from 'node:perf_hooks';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { MqttStreamError } from '../errors.js';
+import { yieldToOthers } from '../thread-priority.js';
 import { type DiskModule, systemDisk } from './disk.js';
 import { DoorbellBed } from './doorbell.js';
 import { RecorderLoop } from './loop.js';
 import { type EncoderModule, parquetEncoder } from './parquet.js';
-import type { WorkerStart } from './protocol.js';
+import type { Report, WorkerStart } from './protocol.js';
 import { Timeline } from './timeline.js';
 
 const port = parentPort;
 if (port === null) throw new MqttStreamError('INTERNAL', ['the recorder was started outside a worker']);
 const start = workerData as WorkerStart;
 const { disk, encoder, data } = start.modules;
+const post = (report: Report) => port.postMessage(report);
+
+const text = yieldToOthers(start.nice);
+if (text !== null) post({ kind: 'remark', text });
 
 new RecorderLoop({
   disk: disk === undefined ? systemDisk : ((await import(disk)) as DiskModule).createDisk(data),
@@ -25,5 +30,5 @@ new RecorderLoop({
   bed: new DoorbellBed(start.doorbell),
   now: () => performance.now(),
   receive: () => receiveMessageOnPort(port)?.message,
-  post: (report) => port.postMessage(report),
+  post,
 }).run();
