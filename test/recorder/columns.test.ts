@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BinaryColumn } from '../../src/recorder/binary.js';
 import { BitColumn } from '../../src/recorder/bits.js';
-import { type ByteStore, copyBytes, storeOf } from '../../src/recorder/bytes.js';
+import { copyBytes, storeOf, type TargetStore } from '../../src/recorder/bytes.js';
 import { Capacity } from '../../src/recorder/capacity.js';
 import { generator } from '../catalog/generator.js';
 import { noise, whole } from '../ring/samples.js';
 
-function filled(random: () => number, size: number): ByteStore {
+function filled(random: () => number, size: number): TargetStore {
   const store = storeOf(size);
   store.bytes.set(noise(random, size));
   return store;
