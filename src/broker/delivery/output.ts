@@ -93,24 +93,25 @@ export class Output {
   /** PUBLISH with QoS 1 or 2; `again`: it was sent before [MQTT-3.3.1-1]. */
   publishAs(frame: Frame, id: number, again: boolean): void {
     const { head, start, headEnd, idAt, payloadBuffer, payloadAt, payloadEnd } = frame;
-    const bytes = headEnd - start;
+    const whole = head === payloadBuffer && payloadEnd - start < COPY_BELOW;
+    const bytes = (whole ? payloadEnd : headEnd) - start;
     if (bytes > BUFFER_BYTES) {
       // A topic or properties longer than a buffer.
-      const whole = Buffer.from(head.subarray(start, headEnd));
-      whole.writeUInt16BE(id, idAt - start);
-      if (again) whole[0] |= DUP;
-      this.#share(whole, 0, bytes);
+      const own = Buffer.from(head.subarray(start, headEnd));
+      own.writeUInt16BE(id, idAt - start);
+      if (again) own[0] |= DUP;
+      this.#share(own, 0, bytes);
     } else {
       const at = this.#room(bytes);
       const buffer = this.#buffer!;
-      copy(head, start, headEnd, buffer, at);
+      copy(head, start, start + bytes, buffer, at);
       if (again) buffer[at] |= DUP;
       const idTo = at + idAt - start;
       buffer[idTo] = id >> 8;
       buffer[idTo + 1] = id & 0xff;
       this.#added(bytes);
     }
-    this.#share(payloadBuffer, payloadAt, payloadEnd);
+    if (!whole) this.#share(payloadBuffer, payloadAt, payloadEnd);
   }
 
   /** Writes all of it to the connection. */
