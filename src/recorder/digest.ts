@@ -7,12 +7,6 @@ import type { Report } from './protocol.js';
 /** Read between two looks at the rings: ~1 ms. */
 const PIECE_BYTES = 1024 * 1024;
 
-export interface DigestResult {
-  /** Lower-case hex. */
-  readonly sha256: string;
-  readonly bytes: number;
-}
-
 interface Work {
   readonly id: number;
   readonly file: number;

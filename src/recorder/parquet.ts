@@ -7,6 +7,7 @@ import {
   WriterPropertiesBuilder,
   writeParquet,
 } from 'parquet-wasm/node';
+import { isWorthCompressing } from './saving.js';
 
 export type Compression = 'none' | 'snappy' | 'gzip' | 'brotli' | 'zstd' | 'lz4';
 
@@ -56,8 +57,16 @@ function encode(table: Table, compression: Compression, metadata: ReadonlyMap<st
     .setColumnDictionaryEnabled('ts', false)
     .setColumnDictionaryEnabled('payload', false)
     .setColumnStatisticsEnabled('payload', EnabledStatistics.None)
+    // A codec belongs to a column: readers need not know.
+    .setColumnCompression('payload', payloadCodec(table, compression))
     .build();
   return writeParquet(rows, properties);
+}
+
+function payloadCodec(table: Table, compression: Compression): Codec {
+  if (compression === 'none') return Codec.UNCOMPRESSED;
+  const [payload] = table.getChild('payload')!.data;
+  return isWorthCompressing(payload.values as Uint8Array) ? CODECS[compression] : Codec.UNCOMPRESSED;
 }
 
 function rowsOfPage(rowBytes: number): number {

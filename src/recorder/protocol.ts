@@ -1,5 +1,4 @@
 import type { RingHandle } from '../ring/layout.js';
-import type { DigestResult } from './digest.js';
 import type { CommittedFile } from './file.js';
 import type { Compression } from './parquet.js';
 import type { Correction } from './timeline.js';
@@ -84,6 +83,13 @@ export type Control =
   | Request
   | { readonly kind: 'correct'; readonly corrections: readonly Correction[] }
   | { readonly kind: 'stop' };
+
+/** The checksum of a file. */
+export interface DigestResult {
+  /** Lower-case hex. */
+  readonly sha256: string;
+  readonly bytes: number;
+}
 
 export type Answer = CommittedFile | DigestResult | null;
 

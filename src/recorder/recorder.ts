@@ -2,13 +2,20 @@ import { streamFolder } from '../catalog/naming.js';
 import { MqttStreamError, textOf } from '../errors.js';
 import type { RingWriter } from '../ring/writer.js';
 import { BACKGROUND_NICE } from '../thread-priority.js';
-import type { DigestResult } from './digest.js';
 import { Doorbell } from './doorbell.js';
 import type { CommittedFile } from './file.js';
 import { StreamHold } from './hold.js';
 import { ThreadKeeper, within } from './keeper.js';
 import type { CloseResult, RecorderOptions } from './options.js';
-import type { Answer, Control, RecordedStream, Report, Request, StreamCount } from './protocol.js';
+import type {
+  Answer,
+  Control,
+  DigestResult,
+  RecordedStream,
+  Report,
+  Request,
+  StreamCount,
+} from './protocol.js';
 import { PendingRequests } from './requests.js';
 import type { Correction } from './timeline.js';
 
