@@ -1,7 +1,5 @@
-import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { isOwnTopic } from '../topics.js';
-import { type Identity, isLocalAddress, isTransferClient } from './access.js';
 import {
   AedesBase,
   type AedesClient,
@@ -11,10 +9,9 @@ import {
   storeWithoutSessions,
 } from './aedes-internals.js';
 import { type Capture, NO_CAPTURE, type Origin } from './capture.js';
-import { Connection, type ConnectionParts } from './connection.js';
+import { Connections } from './connections.js';
 import { Message } from './delivery/message.js';
-import { Outbox, type OutboxLimits } from './delivery/outbox.js';
-import { Output } from './delivery/output.js';
+import type { OutboxLimits } from './delivery/outbox.js';
 import { Router, type Target } from './delivery/router.js';
 import { TopicTable } from './delivery/topic-table.js';
 import { Turn } from './delivery/turn.js';
@@ -22,7 +19,7 @@ import { variantOf } from './delivery/variant.js';
 import { handleAcknowledgement } from './handlers/acks.js';
 import { handlePacket } from './handlers/handlers.js';
 import type { HandlerParts } from './handlers/parts.js';
-import { ConnectionPublisher, handlePublish, NOBODY } from './handlers/publish.js';
+import { handlePublish, NOBODY } from './handlers/publish.js';
 import type { Log } from './log.js';
 import { type Keys, Pipeline } from './pipeline.js';
 import { Retained } from './retained.js';
@@ -54,9 +51,6 @@ export interface BrokerEvents {
   onTransferGone: () => void;
 }
 
-/** How often held connections are kept alive. */
-const KEEP_ALIVE_EVERY_MS = 1000;
-
 /**
  * aedes with our own way of a message: aedes does connections, sessions' CONNECT, keep-alive and wills; what comes
  * in on a connection goes through `Connection` and the handlers, every message through `Pipeline`, everything to a
@@ -66,8 +60,6 @@ export class Broker extends AedesBase {
   readonly stats = new BrokerStats();
   readonly retained: Retained;
   readonly router = new Router();
-  readonly #topics: TopicTable;
-  readonly #turn = new Turn();
   readonly sessions: Sessions;
   readonly events: BrokerEvents = {
     onRequest: () => {},
@@ -75,16 +67,13 @@ export class Broker extends AedesBase {
     onTransferReady: () => {},
     onTransferGone: () => {},
   };
-  readonly #limits: BrokerLimits;
+  readonly #topics: TopicTable;
   readonly #log: Log;
   readonly #capture: Capture;
   readonly #keys: Keys;
   readonly #own: Origin;
   readonly #pipeline: Pipeline;
-  readonly #parts: ConnectionParts;
-  readonly #connections = new Map<AedesClient, Connection>();
-  readonly #held = new Set<Connection>();
-  #keepAlive: NodeJS.Timeout | null = null;
+  readonly #connections: Connections;
   /** Somebody listens to aedes' event `publish`. */
   #watched = false;
 
@@ -100,7 +89,7 @@ export class Broker extends AedesBase {
         _password: unknown,
         done: Authenticated,
       ) => {
-        this.#identify(client, user);
+        this.#connections.identify(client, user);
         done(null, true);
       },
       authorizePublish: (_client: unknown, packet: { topic: string }, done: (error?: Error) => void) =>
@@ -112,7 +101,6 @@ export class Broker extends AedesBase {
     this.retained = new Retained(id);
     this.#topics = new TopicTable(limits.topicLevels);
     this.sessions = new Sessions(this.router, limits, this.stats);
-    this.#limits = limits;
     this.#log = log;
     this.#capture = capture;
     this.#keys = keys;
@@ -143,23 +131,25 @@ export class Broker extends AedesBase {
       onTransferPublish: (packet) => this.events.onTransferPublish(packet),
       onTransferReady: () => this.events.onTransferReady(),
     };
-    this.#parts = {
+    this.#connections = new Connections({
       limits,
       topics: this.#topics,
-      turn: this.#turn,
+      turn: new Turn(),
+      capture,
+      sessions: this.sessions,
+      stats: this.stats,
+      log,
+      onTransferGone: () => this.events.onTransferGone(),
       handlers: {
         moment: () => keys.look(),
         publish: (connection, message) => handlePublish(parts, connection, message),
         acknowledge: handleAcknowledgement,
         other: (connection, packet) => handlePacket(parts, connection, packet),
-        held: (connection, held) => {
-          if (held) this.#held.add(connection);
-          else this.#held.delete(connection);
-        },
+        held: (connection, held) => this.#connections.setHeld(connection, held),
       },
-    };
+    });
     const accept = this.handle;
-    this.handle = (conn) => this.#accept(conn, accept);
+    this.handle = (conn: Duplex) => this.#connections.accept(conn, accept, !this.closed);
     this.on('newListener', (event: string) => {
       if (event === 'publish') this.#watched = true;
     });
@@ -175,10 +165,7 @@ export class Broker extends AedesBase {
   override async listen(): Promise<void> {
     await super.listen();
     await this.retained.load(this.persistence, this.#topics);
-    this.#keepAlive = setInterval(() => {
-      for (const connection of this.#held) connection.keepAlive();
-    }, KEEP_ALIVE_EVERY_MS);
-    this.#keepAlive.unref();
+    this.#connections.listen();
   }
 
   /** Publishes from inside: the embedder's messages, wills, and aedes' own `$SYS`. The key is given here. */
@@ -216,7 +203,8 @@ export class Broker extends AedesBase {
   requestTransfer(packet: PublishPacket, embeddedId: string | null): boolean {
     let chosen: Target | null = null;
     for (const target of this.router.find(packet.topic).targets) {
-      if (!this.#isTransferSession(target.session.clientId)) continue;
+      const client = this.clients[target.session.clientId];
+      if (client === undefined || !this.#connections.isTransferClient(client)) continue;
       if (chosen === null || chosen.session.clientId === embeddedId) chosen = target;
     }
     const outbox = chosen?.session.outbox;
@@ -243,7 +231,7 @@ export class Broker extends AedesBase {
   }
 
   get heldConnections(): number {
-    return this.#held.size;
+    return this.#connections.held;
   }
 
   /** Bytes and messages that wait for subscribers. */
@@ -259,67 +247,12 @@ export class Broker extends AedesBase {
   }
 
   override close(done?: () => void): void {
-    if (this.#keepAlive !== null) clearInterval(this.#keepAlive);
-    // aedes ends only those that have said CONNECT; the others would keep the listeners open.
-    for (const { conn, connected } of this.#connections.keys()) if (!connected) conn.destroy();
+    this.#connections.close();
     super.close(done);
-  }
-
-  #accept(conn: Duplex, accept: (conn: Duplex) => AedesClient): AedesClient {
-    const { connections: most } = this.#limits;
-    if (this.closed || this.#connections.size >= most) {
-      if (!this.closed) this.#log.warn({ most }, 'a connection was refused: there are too many');
-      conn.destroy();
-      return accept(conn);
-    }
-    const output = new Output(conn, this.#turn);
-    const client = accept(conn);
-    const identity: Identity = { user: null, local: isLocalAddress((conn as Socket).remoteAddress) };
-    const connection = new Connection(client, output, identity, this.#parts);
-    this.#connections.set(client, connection);
-    this.stats.connections = this.#connections.size;
-    client.once('connected', () => this.#connected(connection));
-    conn.once('close', () => this.#closed(connection));
-    return client;
-  }
-
-  #identify(client: AedesClient, user: string | undefined): void {
-    const connection = this.#connections.get(client);
-    if (connection !== undefined) connection.identity = { ...connection.identity, user: user ?? null };
-  }
-
-  #connected(connection: Connection): void {
-    const { client } = connection;
-    client.subscriptions = {};
-    // It may have gone while aedes was letting it in.
-    if (client.closed) return;
-    const session = this.sessions.open(client);
-    const outbox = new Outbox(client, connection.output, session.backlog, this.#limits, this.stats);
-    session.attach(outbox);
-    connection.outbox = outbox;
-    connection.session = session;
-    connection.origin = this.#capture.origin(client.id);
-    connection.publisher = new ConnectionPublisher(connection);
-    connection.release();
-  }
-
-  #closed(connection: Connection): void {
-    this.#connections.delete(connection.client);
-    this.stats.connections = this.#connections.size;
-    this.#held.delete(connection);
-    const { session, outbox } = connection;
-    if (session !== null && outbox !== null) this.sessions.detach(session, outbox);
-    if (isTransferClient(connection.identity)) this.events.onTransferGone();
   }
 
   #message(packet: PublishPacket): Message {
     return Message.of(this.#topics.named(packet.topic), packet, Date.now());
-  }
-
-  #isTransferSession(clientId: string): boolean {
-    const client = this.clients[clientId];
-    const connection = client === undefined ? undefined : this.#connections.get(client);
-    return connection !== undefined && isTransferClient(connection.identity);
   }
 }
 

@@ -1,4 +1,3 @@
-import mqttPacket from 'mqtt-packet';
 import type { Identity } from './access.js';
 import { type AedesClient, type Packet, type PublishPacket, takeReading } from './aedes-internals.js';
 import type { Origin } from './capture.js';
@@ -12,6 +11,7 @@ import type { Publisher } from './pipeline.js';
 import { FrameReader } from './reading/frame-reader.js';
 import { packetFault } from './reading/packet-check.js';
 import { PublishReader } from './reading/publish-reader.js';
+import { refuse, refuseFirst } from './refusal.js';
 import type { Session } from './session.js';
 
 /** What is done with what a connected client sends. */
@@ -192,8 +192,9 @@ export class Connection implements Flushable {
   #parsed(packet: Packet): void {
     const fault = packetFault(packet, this.#parts.limits.topicLevels);
     if (fault !== null) {
-      if (this.#greeted) this.#refuse(fault);
-      else this.#refuseConnect(packet, fault);
+      this.#over = true;
+      if (this.#greeted) refuse(this.client, fault);
+      else refuseFirst(this.client, packet, fault);
     } else if (!this.#greeted) {
       this.#greeted = true;
       this.#aedes(packet);
@@ -216,30 +217,9 @@ export class Connection implements Flushable {
     }
   }
 
-  #refuse({ text, reason }: PacketFault): void {
-    const { client } = this;
+  #refuse(fault: PacketFault): void {
     this.#over = true;
-    const error = new Error(text);
-    if (client.version === 5) {
-      client.broker.emit('clientError', client, error);
-      client.disconnect({ reasonCode: reason });
-    } else {
-      client.emit('error', error);
-    }
-  }
-
-  #refuseConnect(packet: Packet, { text, reason }: PacketFault): void {
-    const { client } = this;
-    this.#over = true;
-    const error = new Error(text);
-    if (packet.cmd === 'connect' && packet.protocolVersion === 5) {
-      const connack = { cmd: 'connack', reasonCode: reason, sessionPresent: false } as const;
-      client.conn.end(mqttPacket.generate(connack, { protocolVersion: 5 }), () =>
-        client.emit('error', error),
-      );
-    } else {
-      client.emit('error', error);
-    }
+    refuse(this.client, fault);
   }
 }
 

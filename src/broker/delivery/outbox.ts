@@ -3,6 +3,7 @@ import type { BrokerStats } from '../stats.js';
 import type { Backlog, BacklogLimits, Delivery } from './backlog.js';
 import { expired } from './expiry.js';
 import { Fifo } from './fifo.js';
+import { Inflight } from './inflight.js';
 import type { Message } from './message.js';
 import type { Output } from './output.js';
 import { Relief } from './relief.js';
@@ -45,11 +46,7 @@ export class Outbox {
   readonly #congestedBytes: number;
   readonly #congestedMessages: number;
   readonly #maximumPacketSize: number;
-  /** By packet identifier, sent and not acknowledged; null if nothing of it is needed any more. */
-  readonly #inflight = new Map<number, Delivery | null>();
-  /** Identifiers of messages that were sent on an earlier connection and are not yet sent again. */
-  readonly #reserved = new Set<number>();
-  #nextId = 1;
+  readonly #inflight = new Inflight();
   readonly #waiting = new Fifo<Delivery>();
   #waitingBytes = 0;
   /** The part of what waits that waited before the connection: the bounds are for what came since. */
@@ -135,10 +132,8 @@ export class Outbox {
         return true;
       }
       if (this.#open(qos) && !this.#tooLarge(message, variant)) {
-        const id = this.#freeId();
-        this.#inflight.set(id, null);
         this.#count(message);
-        this.#output.publishAs(message.frame(variant), id, false);
+        this.#output.publishAs(message.frame(variant), this.#inflight.add(null), false);
         return true;
       }
     }
@@ -156,7 +151,7 @@ export class Outbox {
     for (const delivery of this.#backlog) {
       const { qos, retain, identifiers } = delivery.variant;
       delivery.variant = variantOf(this.version5, qos, retain, identifiers);
-      if (delivery.id > 0) this.#reserved.add(delivery.id);
+      if (delivery.id > 0) this.#inflight.reserve(delivery.id);
       this.#wait(delivery);
     }
     this.#restored = { messages: this.waitingMessages, bytes: this.#waitingBytes };
@@ -165,9 +160,8 @@ export class Outbox {
 
   /** The client has acknowledged `id` for good: PUBACK, PUBCOMP, or PUBREC with an error. */
   acknowledged(id: number): void {
-    const delivery = this.#inflight.get(id);
+    const delivery = this.#inflight.remove(id);
     if (delivery === undefined) return;
-    this.#inflight.delete(id);
     if (delivery !== null) this.#backlog.delete(delivery);
     this.#relief.progress();
     if (this.#waiting.length > 0) this.#pump();
@@ -224,18 +218,16 @@ export class Outbox {
   #send(delivery: Delivery): void {
     const { message, variant, kept, id, released } = delivery;
     const again = id > 0;
-    if (again) this.#reserved.delete(id);
     // One that was sent already is not late any more (MQTT 5 section 3.3.2.3.3).
     const late = !again && message.expiry !== undefined && expired(message, Date.now());
     if (late || (!released && this.#tooLarge(message, variant))) {
       this.#stats.dropped++;
+      this.#inflight.free(id);
       this.#backlog.delete(delivery);
       return;
     }
-    if (variant.qos > 0) {
-      if (!again) delivery.id = this.#freeId();
-      this.#inflight.set(delivery.id, kept ? delivery : null);
-    }
+    if (again) this.#inflight.addAgain(id, kept ? delivery : null);
+    else if (variant.qos > 0) delivery.id = this.#inflight.add(kept ? delivery : null);
     if (released) {
       this.#output.acknowledge(PUBREL, id, 0);
       return;
@@ -269,13 +261,5 @@ export class Outbox {
       this.#send(one);
     }
     this.#relief.look();
-  }
-
-  /** An identifier not in use; the window is smaller than their number. */
-  #freeId(): number {
-    let id = this.#nextId;
-    while (this.#inflight.has(id) || this.#reserved.has(id)) id = id >= 65_535 ? 1 : id + 1;
-    this.#nextId = id >= 65_535 ? 1 : id + 1;
-    return id;
   }
 }
