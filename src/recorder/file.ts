@@ -6,8 +6,8 @@ import type { Disk } from './disk.js';
 
 /** A file that is whole, on the disk and visible. */
 export interface CommittedFile extends Omit<FileEntry, 'stream' | 'sha256'> {
-  /** Lower-case hex; `null` if nobody has asked for it yet. */
-  readonly sha256: string | null;
+  /** Lower-case hex. */
+  readonly sha256: string;
 }
 
 /** What a file is called after. */
@@ -34,11 +34,8 @@ export class FileWriter {
     this.#stream = stream;
   }
 
-  /**
-   * Throws whatever the disk throws; then no file of these rows is visible, or the next call removes it first.
-   * `hashed`: with the checksum, 37 ms for 48 MiB.
-   */
-  write(label: FileRows, bytes: Uint8Array, hashed: boolean): CommittedFile {
+  /** Throws whatever the disk throws; then no file of these rows is visible, or the next call removes it first. */
+  write(label: FileRows, bytes: Uint8Array): CommittedFile {
     const { firstKey, lastKey, seq } = label;
     const folder = `${streamFolder(this.#stream)}/${dateFolder(firstKey)}`;
     const name = fileName(firstKey, lastKey, seq);
@@ -58,7 +55,7 @@ export class FileWriter {
       this.#discard(written);
       throw error;
     }
-    const sha256 = hashed ? createHash('sha256').update(bytes).digest('hex') : null;
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
     return { name, path, ...label, bytes: bytes.length, sha256 };
   }
 

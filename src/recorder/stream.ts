@@ -145,7 +145,7 @@ export class StreamRecording {
     const started = now();
     let file: CommittedFile;
     try {
-      file = this.#makeFile(reason);
+      file = this.#makeFile();
     } catch (error) {
       // The encoder is beyond use, and with it this thread: the ring still has the rows.
       if (isPoison(error)) throw error;
@@ -178,14 +178,13 @@ export class StreamRecording {
     if (this.#batch.rows === 0) this.#waiting.answer(this.#drain.position);
   }
 
-  #makeFile(reason: FlushReason): CommittedFile {
+  #makeFile(): CommittedFile {
     const { firstKey, lastKey, rows } = this.#batch;
     const label = { firstKey, lastKey, seq: this.#seq, rows };
     const metadata = fileMetadata(this.#context, this.name, label);
     const table = arrowTable(this.#batch.columns());
     const bytes = this.#context.encoder.encode(table, this.#stream.parquet.compression, metadata);
-    // The answer to a request tells the checksum. Most files are never asked for: theirs waits until they are.
-    return this.#files.write(label, bytes, reason === 'request');
+    return this.#files.write(label, bytes);
   }
 }
 

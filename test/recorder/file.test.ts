@@ -12,7 +12,7 @@ const BYTES = Buffer.alloc(2500, 'x');
 test('a file is synced before it is named, and its folders after', () => {
   const disk = new MemoryDisk();
   const writer = new FileWriter(disk, '/data', 'vehicle');
-  const file = writer.write(LABEL, BYTES, true);
+  const file = writer.write(LABEL, BYTES);
   assert.deepEqual(file, {
     ...LABEL,
     name: NAME,
@@ -37,18 +37,17 @@ test('a file is synced before it is named, and its folders after', () => {
   assert.deepEqual(disk.files.get(`/data/${file.path}`), BYTES);
 
   disk.log.length = 0;
-  writer.write({ ...LABEL, seq: 8 }, BYTES, true);
+  writer.write({ ...LABEL, seq: 8 }, BYTES);
   assert.ok(!disk.log.includes('sync /data'), 'folders that are known to last are not synced again');
-  assert.equal(writer.write({ ...LABEL, seq: 9 }, BYTES, false).sha256, null);
 });
 
 test('a folder that went away is made and synced again', () => {
   const disk = new MemoryDisk();
   const writer = new FileWriter(disk, '/data', 'vehicle');
-  writer.write(LABEL, BYTES, true);
+  writer.write(LABEL, BYTES);
   disk.folders.clear();
   disk.log.length = 0;
-  writer.write({ ...LABEL, seq: 8 }, BYTES, true);
+  writer.write({ ...LABEL, seq: 8 }, BYTES);
   assert.ok(disk.log.includes('sync /data/streams/vehicle'));
   assert.equal(disk.files.size, 2);
 });
@@ -57,7 +56,7 @@ for (const operation of ['mkdir', 'create', 'write', 'sync', 'close', 'rename', 
   test(`nothing is visible after "${operation}" failed, and the next attempt succeeds`, () => {
     // Each time the operation is done in a successful attempt, it fails in one of these.
     const whole = new MemoryDisk();
-    new FileWriter(whole, '/data', 'vehicle').write(LABEL, BYTES, true);
+    new FileWriter(whole, '/data', 'vehicle').write(LABEL, BYTES);
     const times = whole.log.filter((line) => line.startsWith(`${operation} `)).length;
     for (let failing = 0; failing < times; failing++) {
       const disk = new MemoryDisk();
@@ -66,9 +65,9 @@ for (const operation of ['mkdir', 'create', 'write', 'sync', 'close', 'rename', 
       disk.onOperation = (name) => {
         if (name === operation && seen++ === failing) throw new Error('ENOSPC: no space left');
       };
-      assert.throws(() => writer.write(LABEL, BYTES, true), /ENOSPC/);
+      assert.throws(() => writer.write(LABEL, BYTES), /ENOSPC/);
       assert.deepEqual([...disk.files.keys()], []);
-      writer.write(LABEL, BYTES, true);
+      writer.write(LABEL, BYTES);
       assert.deepEqual([...disk.files.keys()], [`/data/${FOLDER}/${NAME}`]);
       if (operation !== 'close') assert.equal(disk.opened, 0);
     }
@@ -83,10 +82,10 @@ test('a file that is visible but not durable, and cannot be removed, is removed 
     if (broken && (operation === 'remove' || (operation === 'sync' && path === `/data/${FOLDER}`)))
       throw new Error(`EIO: ${operation}`);
   };
-  assert.throws(() => writer.write(LABEL, BYTES, true), /EIO: sync/);
-  assert.throws(() => writer.write({ ...LABEL, rows: 3 }, BYTES, true), /EIO: remove/);
+  assert.throws(() => writer.write(LABEL, BYTES), /EIO: sync/);
+  assert.throws(() => writer.write({ ...LABEL, rows: 3 }, BYTES), /EIO: remove/);
   broken = false;
   const later = { ...LABEL, lastKey: LABEL.lastKey + 1, rows: 3 };
-  const { path } = writer.write(later, BYTES, true);
+  const { path } = writer.write(later, BYTES);
   assert.deepEqual([...disk.files.keys()], [`/data/${path}`], 'no row is in two files');
 });
