@@ -3,6 +3,7 @@ import { type AddressInfo, createServer, type Server } from 'node:net';
 import { WebSocketServer } from 'ws';
 import { MqttStreamError, textOf } from '../errors.js';
 import type { Broker } from './broker.js';
+import { readingSocket } from './reading/socket.js';
 import { WebSocketStream } from './websocket-stream.js';
 
 export interface ListenerOptions {
@@ -53,7 +54,11 @@ export async function listen(broker: Broker, options: ListenerOptions): Promise<
 }
 
 function tcpServer(broker: Broker): Server {
-  return createServer({ noDelay: true }, (socket) => broker.handle(socket));
+  return createServer({ noDelay: true, pauseOnConnect: true }, (accepted) => {
+    const socket = readingSocket(accepted);
+    broker.handle(socket);
+    socket.resume();
+  });
 }
 
 function webSocketServer(broker: Broker, path: string): HttpServer {
