@@ -42,6 +42,8 @@ class KnownPublisher implements Publisher {
   readonly lanes = new Map<string, Lane>();
   /** Of the topics of these. */
   characters = 0;
+  /** Messages of it that wait. */
+  waiting = 0;
   readonly clientId: string | null;
   readonly utf8: Uint8Array | null;
 
@@ -61,6 +63,9 @@ interface Waiting {
    */
   readonly holds: Set<Stream>;
 }
+
+/** Messages of one publisher that are admitted in a row while others wait: a wait costs as much as several messages. */
+const MOST_PASSES = 64;
 
 /** Where nobody wants it. */
 const NO_SOURCE: Source = {
@@ -88,6 +93,9 @@ export class Exchange {
   readonly #waiting = new Set<Waiting>();
   /** The message whose turn it is: all others that wait are behind it. */
   #next: Publication | null = null;
+  /** Its publisher, and how many more of its messages may pass those of others that wait. */
+  #turn: KnownPublisher | null = null;
+  #passes = 0;
   /** Lane and properties of the message between `admit` and `take`. */
   #lane: Lane | null = null;
   #props: Uint8Array | null = null;
@@ -145,11 +153,15 @@ export class Exchange {
     this.#props = encodeProperties(publication.properties);
     const propsBytes = this.#props?.length ?? 0;
     const payloadBytes = publication.payloadEnd - publication.payloadAt;
+    const passes =
+      publication === this.#next ||
+      (publisher === this.#turn && this.#passes > 0 && this.#turn.waiting === 0);
     for (const stream of lane.streams) {
       if (!stream.holdsPublishers) continue;
-      if (stream.waiting > 0 && publication !== this.#next) return false;
+      if (stream.waiting > 0 && !passes) return false;
       if (!stream.hasRoom(lane.source, propsBytes, payloadBytes)) return false;
     }
+    if (publisher === this.#turn) this.#passes--;
     return true;
   }
 
@@ -169,6 +181,7 @@ export class Exchange {
   wait(publisher: Publisher, publication: Publication, room: () => void): void {
     const waiting = { publisher: publisher as KnownPublisher, publication, room, holds: new Set<Stream>() };
     this.#waiting.add(waiting);
+    waiting.publisher.waiting++;
     for (const stream of this.#obstacles(waiting, ({ waiting }) => waiting > 0)) {
       this.#hold(waiting, stream);
       if (stream.waiting === 1) this.#flushFull(stream);
@@ -194,12 +207,16 @@ export class Exchange {
 
   #admitNow(waiting: Waiting): void {
     this.#waiting.delete(waiting);
+    waiting.publisher.waiting--;
     for (const stream of waiting.holds) stream.waiting--;
     this.#next = waiting.publication;
+    this.#turn = waiting.publisher;
+    this.#passes = MOST_PASSES;
     try {
       waiting.room();
     } finally {
       this.#next = null;
+      this.#turn = null;
     }
   }
 

@@ -4,6 +4,55 @@ import { generator } from '../catalog/generator.js';
 import { pick, whole } from '../ring/samples.js';
 import { commit, exchangeOf, payloadOf, payloadsOf, publication, Router, streamOf } from './fixture.js';
 
+test('who has its turn goes on with a few messages, then it is the turn of the others', () => {
+  const stream = streamOf('all', { messages: 1000 });
+  const exchange = exchangeOf(stream);
+  const router = new Router(exchange);
+  const publishers = ['a', 'b', 'c'].map((name) => ({ name, origin: exchange.origin(name), sent: 0 }));
+  /** As a connection: what it has read it publishes one after another, until it has to wait. */
+  const goOn = (publisher: (typeof publishers)[number]) => {
+    for (let waits = false; !waits && publisher.sent < 500; ) {
+      const payload = `${publisher.name}${publisher.sent++}`;
+      waits = !router.publish(publisher.origin, publication('t', payload), () => {
+        if (waits) goOn(publisher);
+      });
+    }
+  };
+  for (const publisher of publishers) goOn(publisher);
+  assert.equal(router.routed.length, 1000);
+  assert.equal(exchange.waitingMessages, 1, 'the other two have sent all they have');
+  for (const publisher of publishers.slice(0, 2)) {
+    publisher.sent = 500;
+    router.publish(publisher.origin, publication('t', `${publisher.name}500`), () => {
+      for (let i = 501; i < 1000; i++)
+        router.publish(publisher.origin, publication('t', `${publisher.name}${i}`));
+    });
+  }
+  const before = router.routed.length;
+  commit(exchange, stream, 400);
+  const turns: string[] = [];
+  for (const payload of router.payloads.slice(before)) {
+    if (turns.at(-1)?.[0] !== payload[0]) turns.push('');
+    turns[turns.length - 1] += payload[0];
+  }
+  assert.deepEqual(
+    turns.slice(0, 3).map((turn) => [turn[0], turn.length]),
+    [
+      ['c', 64],
+      ['a', 64],
+      ['b', 64],
+    ],
+  );
+  for (let i = 0; i < 5; i++)
+    commit(exchange, stream, Math.min(400, stream.ring.written - stream.ring.committed));
+  for (const { name } of publishers) {
+    assert.deepEqual(
+      router.payloads.filter((payload) => payload.startsWith(name)),
+      Array.from({ length: name === 'c' ? 500 : 1000 }, (_, i) => `${name}${i}`),
+    );
+  }
+});
+
 test('a full stream holds publishers, asks for a flush once, and goes on in their order', () => {
   const stream = streamOf('all', { messages: 2 });
   const exchange = exchangeOf(stream);
