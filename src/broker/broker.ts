@@ -19,9 +19,10 @@ import { variantOf } from './delivery/variant.js';
 import { handleAcknowledgement } from './handlers/acks.js';
 import { handlePacket } from './handlers/handlers.js';
 import type { HandlerParts } from './handlers/parts.js';
-import { handlePublish, NOBODY } from './handlers/publish.js';
+import { handlePublish } from './handlers/publish.js';
+import { insidePublisher } from './inside-publisher.js';
 import type { Log } from './log.js';
-import { type Keys, Pipeline } from './pipeline.js';
+import { type Keys, NOBODY, Pipeline } from './pipeline.js';
 import { Retained } from './retained.js';
 import { Sessions } from './sessions.js';
 import { BrokerStats } from './stats.js';
@@ -180,10 +181,7 @@ export class Broker extends AedesBase {
     try {
       this.#keys.look();
       const message = this.#message(whole);
-      this.#pipeline.publish(message, origin, {
-        ...NOBODY,
-        published: (_message, _refused, error) => finished?.(error),
-      });
+      this.#pipeline.publish(message, origin, finished === undefined ? NOBODY : insidePublisher(finished));
     } catch (error) {
       // aedes publishes wills in the middle of closing a connection, where nobody catches.
       this.#log.error({ err: error, topic: whole.topic }, 'a message could not be published');

@@ -11,6 +11,7 @@ import type { Publisher } from './pipeline.js';
 import { FrameReader } from './reading/frame-reader.js';
 import { packetFault } from './reading/packet-check.js';
 import { PublishReader } from './reading/publish-reader.js';
+import type { ReadingSocket } from './reading/socket.js';
 import { refuse, refuseFirst } from './refusal.js';
 import type { Session } from './session.js';
 
@@ -80,6 +81,7 @@ export class Connection implements Flushable {
     this.#frames = new FrameReader(parts.limits.packetBytes);
     this.#publishes = new PublishReader(parts.topics);
     this.#aedes = takeReading(client, (chunk) => this.#arrived(chunk));
+    (client.conn as ReadingSocket).wanted = () => this.#frames.wanted();
     client.subscriptions = Object.create(null) as typeof client.subscriptions;
     client._parser.on('packet', (packet: Packet) => this.#parsed(packet));
     client._parser.on('error', () => {

@@ -23,6 +23,14 @@ export interface Publisher {
   congested(route: Route): void;
 }
 
+/** The broker's own messages wait for nobody. */
+export const NOBODY: Publisher = {
+  held: () => {},
+  released: () => {},
+  published: () => {},
+  congested: () => {},
+};
+
 export interface PipelineParts {
   readonly brokerId: string;
   readonly keys: Keys;
@@ -100,8 +108,8 @@ export class Pipeline {
     if (message.retain) this.#retain(message, taken, publisher);
     const route = this.#parts.router.route(message.known);
     const congested = this.#emit(message, route, true);
-    if (!message.retain) publisher.published(message, !taken, null);
     if (congested) publisher.congested(route);
+    if (!message.retain) publisher.published(message, !taken, null);
     return true;
   }
 

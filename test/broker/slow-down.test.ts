@@ -102,6 +102,21 @@ test('one that takes nothing at all is waited for once, and not long', async (t)
   assert.equal(broker.stats.dropped, lost);
 });
 
+test('who publishes from inside is told when one of its subscribers has less to do', async (t) => {
+  const { broker, tcp } = await startBroker(t, { limits: { stalledAfter: 60_000 } });
+  const slow = await subscriber(t, tcp.port, 'a');
+  slow.conn.pause();
+  let told = 0;
+  let sent = 0;
+  for (; told === sent; sent++) broker.publish({ topic: 'a', payload: PAYLOAD }, () => told++);
+  for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(told, sent - 1);
+  slow.conn.resume();
+  await until(() => told === sent);
+  for (let i = 0; i < sent; i++) await slow.nextPublish();
+  assert.equal(broker.stats.dropped, 0);
+});
+
 test('two clients that flood each other and read nothing until they have written all do not wait for ever', async (t) => {
   const { broker, tcp } = await startBroker(t, { limits: { stalledAfter: 50 } });
   const [a, b] = [await subscriber(t, tcp.port, 'to/a'), await subscriber(t, tcp.port, 'to/b')];

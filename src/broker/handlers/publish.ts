@@ -2,7 +2,7 @@ import { isRequestTopic, isTransferClient, mayPublish } from '../access.js';
 import type { Connection } from '../connection.js';
 import type { Message } from '../delivery/message.js';
 import type { Route } from '../delivery/router.js';
-import type { Publisher } from '../pipeline.js';
+import { NOBODY, type Publisher } from '../pipeline.js';
 import type { HandlerParts } from './parts.js';
 
 const PUBACK = 0x40;
@@ -75,14 +75,6 @@ function handleOwn(parts: HandlerParts, connection: Connection, message: Message
     });
   }
 }
-
-/** The broker's own messages wait for nobody. */
-export const NOBODY: Publisher = {
-  held: () => {},
-  released: () => {},
-  published: () => {},
-  congested: () => {},
-};
 
 /**
  * Whether a message of QoS 2 was sent before: then it has its key already [MQTT-4.3.3-10]. If it still waits for

@@ -2,24 +2,30 @@
 export type FrameFault = 'malformed' | 'too-large';
 
 const MOST_HEADER_BYTES = 5;
+const NOTHING = Buffer.alloc(0);
+/** A packet whose rest is at least so long is read into memory of its own. */
+const LARGE = 16 * 1024;
+const LEAST_OWN = 64 * 1024;
+/** Its memory is at most so many times what has come of it: announcing much costs nobody anything. */
+const GROWTH = 8;
 
 /**
  * Cuts what is read from a connection into packets, by their fixed headers (MQTT 5, section 2.1). A packet that lies
- * whole in a chunk stays there; one that came in several is joined once, when its last byte is there. Nothing is set
- * aside for bytes that have only been announced.
+ * whole in a chunk stays there. One that does not gets memory of its own, into which the rest of a large one is read
+ * directly: see `wanted`.
  */
 export class FrameReader {
   readonly #mostBytes: number;
-  #chunk: Buffer = Buffer.alloc(0);
+  #chunk: Buffer = NOTHING;
   #at = 0;
-  /** The beginning of a packet that is not whole yet. */
-  #pieces: Buffer[] = [];
-  #pieceBytes = 0;
-  /** Bytes of that packet; 0: its header is not whole. */
+  /** A packet that is not whole yet: as far as it has come, how far that is, and how long it is; 0: there is none. */
+  #whole: Buffer = NOTHING;
+  #have = 0;
   #need = 0;
+  #large = false;
 
   /** Of the packet that `next` has found: its memory, where it starts, where what follows its header starts, its end. */
-  bytes: Buffer = this.#chunk;
+  bytes: Buffer = NOTHING;
   start = 0;
   body = 0;
   end = 0;
@@ -32,15 +38,19 @@ export class FrameReader {
     this.#mostBytes = mostBytes;
   }
 
+  /** Where the next chunk is to be read to, so that it need not be copied; null: anywhere. */
+  wanted(): Buffer | null {
+    return this.#large ? this.#whole.subarray(this.#have) : null;
+  }
+
   /** What is read next; packets of the chunk before may still be to be found. */
   feed(chunk: Buffer): void {
-    let left = this.#chunk.subarray(this.#at);
-    if (this.#need === 0 && this.#pieceBytes > 0) {
-      // At most four bytes of a header.
-      [left] = this.#pieces;
-      this.#forget();
+    if (this.#large && chunk.buffer === this.#whole.buffer) {
+      this.#have += chunk.length;
+      return;
     }
-    this.#chunk = left.length === 0 ? chunk : Buffer.concat([left, chunk]);
+    const left = this.#chunk.length - this.#at;
+    this.#chunk = left === 0 ? chunk : Buffer.concat([this.#chunk.subarray(this.#at), chunk]);
     this.#at = 0;
   }
 
@@ -50,11 +60,11 @@ export class FrameReader {
     const chunk = this.#chunk;
     const at = this.#at;
     const left = chunk.length - at;
-    if (left === 0) return false;
+    if (left === 0) return this.#letGo();
     let remaining = 0;
     let body = at + 1;
     for (let shift = 0; ; shift += 7) {
-      if (body === chunk.length) return this.#keep(0);
+      if (body === chunk.length) return this.#keepHeader();
       const digit = chunk[body++];
       remaining |= (digit & 0x7f) << shift;
       if (digit < 0x80) break;
@@ -69,42 +79,67 @@ export class FrameReader {
       this.fault = 'too-large';
       return false;
     }
-    if (size > left) return this.#keep(size);
+    if (size > left) {
+      this.#need = size;
+      return this.#rest();
+    }
     this.#found(chunk, at, body, at + size);
     this.#at = at + size;
     return true;
   }
 
-  #keep(need: number): false {
-    this.#pieces.push(this.#at === 0 ? this.#chunk : this.#chunk.subarray(this.#at));
-    this.#pieceBytes += this.#chunk.length - this.#at;
-    this.#need = need;
-    this.#at = this.#chunk.length;
-    return false;
-  }
-
+  /** Goes on with a packet that is not whole. */
   #rest(): boolean {
-    const missing = this.#need - this.#pieceBytes;
-    if (this.#chunk.length - this.#at < missing) {
-      if (this.#at < this.#chunk.length) this.#keep(this.#need);
-      return false;
+    const chunk = this.#chunk;
+    const need = this.#need;
+    const there = Math.min(need - this.#have, chunk.length - this.#at);
+    if (there > 0) {
+      this.#reserve(this.#have + there);
+      chunk.copy(this.#whole, this.#have, this.#at, this.#at + there);
+      this.#have += there;
+      this.#at += there;
     }
-    const end = this.#at + missing;
-    this.#pieces.push(this.#chunk.subarray(this.#at, end));
-    const whole = Buffer.concat(this.#pieces, this.#need);
-    this.#at = end;
-    this.#forget();
+    if (this.#have < need) {
+      const { length } = this.#whole;
+      if (length < need && length - this.#have < LARGE) this.#reserve(length + 1);
+      this.#large = need - this.#have >= LARGE;
+      return this.#letGo();
+    }
+    const whole = this.#whole;
+    this.#whole = NOTHING;
+    this.#have = 0;
+    this.#need = 0;
+    this.#large = false;
     let body = 1;
     while (whole[body++] >= 0x80);
-    this.size = whole.length;
-    this.#found(whole, 0, body, whole.length);
+    this.size = need;
+    this.#found(whole, 0, body, need);
     return true;
   }
 
-  #forget(): void {
-    this.#pieces = [];
-    this.#pieceBytes = 0;
-    this.#need = 0;
+  /** Makes room for `bytes` of the packet, and more if it is going to be longer. */
+  #reserve(bytes: number): void {
+    if (bytes <= this.#whole.length) return;
+    const size = Math.min(this.#need, Math.max(bytes * GROWTH, LEAST_OWN));
+    const larger = size < LARGE ? Buffer.allocUnsafe(size) : Buffer.allocUnsafeSlow(size);
+    this.#whole.copy(larger, 0, 0, this.#have);
+    this.#whole = larger;
+  }
+
+  /** At most four bytes of a header wait for the next chunk. */
+  #keepHeader(): false {
+    const header = Buffer.from(this.#chunk.subarray(this.#at));
+    this.#letGo();
+    this.#chunk = header;
+    return false;
+  }
+
+  /** Nothing of the chunk is needed any more: a connection that is silent now keeps none. */
+  #letGo(): false {
+    this.#chunk = NOTHING;
+    this.#at = 0;
+    this.bytes = NOTHING;
+    return false;
   }
 
   #found(bytes: Buffer, start: number, body: number, end: number): void {

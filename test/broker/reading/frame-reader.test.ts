@@ -64,6 +64,61 @@ test('a packet within a chunk stays where it is, one in pieces is joined into me
   assert.equal(reader.start, 7);
 });
 
+for (const seed of [4, 5, 6]) {
+  test(`what is read to where it is wanted is not copied, and nothing else is read there; seed ${seed}`, () => {
+    const random = generator(seed);
+    const sizes = [0, 10, 5000, 20_000, 70_000, 300_000, 1_500_000];
+    const packets = Array.from({ length: 60 }, (_, n) =>
+      packetOf(0x10 + n, sizes[Math.floor(random() * sizes.length)], n),
+    );
+    const stream = Buffer.concat(packets);
+    const reader = new FrameReader(2_000_000);
+    const common = Buffer.alloc(65_536);
+    let next = 0;
+    let direct = 0;
+    for (let at = 0; at < stream.length; ) {
+      // As a socket does it: as much as there is, at most what the buffer holds.
+      const wanted = reader.wanted();
+      const target = wanted ?? common;
+      assert.ok(target.length > 0);
+      const there = random() < 0.3 ? 1 + Math.floor(random() * 100) : 1 + Math.floor(random() * 200_000);
+      const bytes = stream.copy(target, 0, at, Math.min(at + there, at + target.length));
+      at += bytes;
+      const chunk = target.subarray(0, bytes);
+      if (wanted !== null) direct += bytes;
+      reader.feed(wanted === null ? Buffer.from(chunk) : chunk);
+      while (reader.next()) {
+        assert.ok(found(reader).packet.equals(packets[next]), `packet ${next}`);
+        next++;
+      }
+    }
+    assert.equal(next, packets.length);
+    assert.ok(direct > stream.length / 2, `${direct} of ${stream.length}`);
+  });
+}
+
+test('the memory of a packet grows with what has come of it, not with what was announced', () => {
+  const most = 64 * 1024 * 1024;
+  const reader = new FrameReader(most);
+  const head = Buffer.alloc(1 + 4, 0x30);
+  writeVarInt(head, most - 10, 1);
+  reader.feed(head);
+  assert.equal(reader.next(), false);
+  let come = head.length;
+  for (let i = 0; i < 10; i++) {
+    const wanted = reader.wanted()!;
+    assert.ok(
+      wanted.buffer.byteLength <= Math.max(65_536, come * 10),
+      `${wanted.buffer.byteLength} for ${come}`,
+    );
+    reader.feed(wanted);
+    come += wanted.length;
+    assert.equal(reader.next(), come === most - 10 + head.length);
+    if (come === most - 10 + head.length) return;
+  }
+  assert.fail('never whole');
+});
+
 test('a packet of the largest size is found, a larger one is a fault as soon as its length is known', () => {
   const largest = packetOf(0x30, 97, 1);
   assert.equal(largest.length, 99);
