@@ -19,10 +19,13 @@ export class Child {
   readonly #ended: Promise<void>;
   #orders = 0;
 
-  /** `entry`: a module that calls `serve`. */
-  constructor(entry: URL) {
+  /** `entry`: a module that calls `serve`; `flags`: of its Node, besides ours. */
+  constructor(entry: URL, flags: readonly string[] = []) {
     this.#name = entry.pathname.slice(entry.pathname.indexOf('/bench/') + 1);
-    this.#process = fork(entry, { serialization: 'advanced' });
+    this.#process = fork(entry, {
+      serialization: 'advanced',
+      execArgv: [...process.execArgv, ...flags],
+    });
     this.#process.on('message', ({ id, result, error }: Reply) => {
       const pending = this.#pending.get(id);
       this.#pending.delete(id);

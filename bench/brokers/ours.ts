@@ -10,6 +10,9 @@ import type { RunningBroker } from './running-broker.js';
 /** How our rows are called in all tables. */
 export const OURS = 'mqtt-stream';
 
+/** What `npm start` starts it with. */
+const FLAGS = ['--no-memory-reducer'];
+
 /** Our broker as `mqtt-stream start` runs it, in a process of its own, with a new data folder. */
 export class OurBroker implements RunningBroker {
   readonly name = OURS;
@@ -26,7 +29,7 @@ export class OurBroker implements RunningBroker {
   /** `config`: without data folder and listeners. */
   static async start(folder: string, config: ConfigInput, protocol: Protocol = 'tcp'): Promise<OurBroker> {
     const dataDir = await mkdtemp(join(folder, 'data-'));
-    const child = new Child(new URL('./ours-process.js', import.meta.url));
+    const child = new Child(new URL('./ours-process.js', import.meta.url), FLAGS);
     const order: OurOrder = {
       kind: 'start',
       config: {

@@ -181,6 +181,8 @@ export class Broker extends AedesBase {
     try {
       this.#keys.look();
       const message = this.#message(whole);
+      // Whoever published it may write over it at once.
+      message.detach();
       this.#pipeline.publish(message, origin, finished === undefined ? NOBODY : insidePublisher(finished));
     } catch (error) {
       // aedes publishes wills in the middle of closing a connection, where nobody catches.

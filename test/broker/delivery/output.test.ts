@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { Duplex } from 'node:stream';
 import { test } from 'node:test';
 import { setImmediate as turnOver } from 'node:timers/promises';
-import type { Message } from '../../../src/broker/delivery/message.js';
+import { Message } from '../../../src/broker/delivery/message.js';
 import { Output } from '../../../src/broker/delivery/output.js';
 import { TopicTable } from '../../../src/broker/delivery/topic-table.js';
 import { Turn } from '../../../src/broker/delivery/turn.js';
@@ -73,8 +73,8 @@ function chunkOf(random: () => number, count: number, mostBytes: number): Messag
   return messages;
 }
 
-function bytesOf(message: Message, qos: 0 | 1, id: number, again: boolean): Buffer {
-  const frame = message.frame(variantOf(false, qos, false, null));
+function bytesOf(message: Message, qos: 0 | 1, id: number, again: boolean, version5 = false): Buffer {
+  const frame = message.frame(variantOf(version5, qos, false, null));
   const head = Buffer.from(frame.head.subarray(frame.start, frame.headEnd));
   if (qos > 0) head.writeUInt16BE(id, frame.idAt - frame.start);
   if (again) head[0] |= 8;
@@ -182,6 +182,33 @@ test('small pieces of large chunks are copied: what waits keeps alive at most tw
     await turnOver();
   }
   assert.ok(kept <= pending * 2 + 32_768, `${kept} for ${pending}`);
+});
+
+test('heads longer than the buffer, and what is serialised anew, go out whole', async () => {
+  for (const topic of ['t', 't'.repeat(20_000), 't'.repeat(65_000)]) {
+    for (const bytes of [0, 10, 5000, 100_000]) {
+      const conn = new SlowConn();
+      const output = new Output(conn, new Turn());
+      const payload = Buffer.alloc(bytes, 'p');
+      const packet = { cmd: 'publish', topic, payload, qos: 2, retain: false, dup: false } as const;
+      const message = Message.of(topics.named(topic), packet, 0);
+      const variant = variantOf(true, 1, false, null);
+      output.acknowledge(0x40, 1, 0);
+      output.publishAs(message.frame(variant), 0x0102, true);
+      output.publish(message.frame(variantOf(true, 0, false, null)));
+      output.acknowledge(0x40, 2, 0);
+      await turnOver();
+      const frame = message.frame(variantOf(true, 0, false, null));
+      const expected = Buffer.concat([
+        Buffer.of(0x40, 2, 0, 1),
+        bytesOf(message, 1, 0x0102, true, true),
+        frame.head,
+        payload,
+        Buffer.of(0x40, 2, 0, 2),
+      ]);
+      assert.ok(conn.bytes.equals(expected), `${topic.length} ${bytes}`);
+    }
+  }
 });
 
 test('a connection that ends takes what waits with it, one that is gone is not written to', async () => {
