@@ -78,6 +78,18 @@ for (const [folder, allowed] of Object.entries(MAY_IMPORT)) {
   });
 }
 
+test('inside the broker, delivery knows neither reading nor handlers nor connections, reading no handlers', () => {
+  const below = (folder: string) =>
+    [...IMPORTS].filter(([name]) => name.startsWith(join('broker', folder) + sep));
+  const imports = (folder: string, forbidden: readonly string[]) =>
+    below(folder).filter(([, paths]) =>
+      paths.some((path) => forbidden.some((one) => path.startsWith(join('broker', one)))),
+    );
+  assert.ok(below('delivery').length > 10 && below('reading').length > 3);
+  assert.deepEqual(imports('delivery', ['reading', 'handlers', 'connection', 'pipeline']), []);
+  assert.deepEqual(imports('reading', ['handlers', 'connection', 'pipeline']), []);
+});
+
 test('nothing imports the command line', () => {
   const importers = [...IMPORTS].filter(
     ([name, paths]) => folderOf(name) !== 'cli' && paths.some((path) => folderOf(path) === 'cli'),

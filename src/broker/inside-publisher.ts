@@ -1,5 +1,4 @@
-import type { Message } from './delivery/message.js';
-import type { Route } from './delivery/router.js';
+import { whenOneIsRelieved } from './delivery/congestion.js';
 import { NOBODY, type Publisher } from './pipeline.js';
 
 /**
@@ -8,25 +7,22 @@ import { NOBODY, type Publisher } from './pipeline.js';
  */
 export function insidePublisher(finished: (error: Error | null) => void): Publisher {
   let congested = false;
-  let published = false;
-  let failure: Error | null = null;
+  /** Undefined: it is not published yet. */
+  let outcome: Error | null | undefined;
   const done = () => {
-    if (published && !congested) finished(failure);
+    if (outcome !== undefined && !congested) finished(outcome);
   };
   return {
     ...NOBODY,
-    congested: ({ targets }: Route) => {
+    congested: (route) => {
       congested = true;
-      const relieved = () => {
-        if (!congested) return;
+      whenOneIsRelieved(route, () => {
         congested = false;
         done();
-      };
-      for (const { session } of targets) session.outbox?.onReliefOrStall(relieved);
+      });
     },
-    published: (_message: Message, _refused: boolean, error: Error | null) => {
-      published = true;
-      failure = error;
+    published: (_message, _refused, error) => {
+      outcome = error;
       done();
     },
   };

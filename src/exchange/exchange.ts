@@ -244,19 +244,20 @@ export class Exchange {
   #laneOf(publisher: KnownPublisher, { topic, known }: Publication): Lane {
     const { memo } = known;
     if (memo instanceof Lane && memo.epoch === this.#epoch) {
-      return memo.publisher === publisher ? memo : this.#laneBesides(publisher, topic, known.utf8);
+      return memo.publisher === publisher ? memo : this.#laneBesides(publisher, topic, known);
     }
     const lane = this.#newLane(publisher, topic, known.utf8);
     known.memo = lane;
     return lane;
   }
 
-  /** The lane of a publisher on a topic that remembers that of another one. */
-  #laneBesides(publisher: KnownPublisher, topic: string, utf8: Uint8Array): Lane {
-    const known = publisher.lanes.get(topic);
-    if (known !== undefined && known.epoch === this.#epoch) return known;
-    const lane = this.#newLane(publisher, topic, utf8);
-    if (known === undefined) publisher.characters += topic.length + LANE_CHARACTERS;
+  /** The lane of a publisher on a topic that remembers that of another one, who may be gone: the last comer's is. */
+  #laneBesides(publisher: KnownPublisher, topic: string, known: Publication['known']): Lane {
+    const own = publisher.lanes.get(topic);
+    if (own !== undefined && own.epoch === this.#epoch) return own;
+    const lane = this.#newLane(publisher, topic, known.utf8);
+    known.memo = lane;
+    if (own === undefined) publisher.characters += topic.length + LANE_CHARACTERS;
     if (publisher.characters > MOST_CHARACTERS) {
       publisher.lanes.clear();
       publisher.characters = topic.length + LANE_CHARACTERS;

@@ -50,6 +50,14 @@ test('aedes and mqtt-packet have exactly the versions that were looked into', as
   assert.equal((await manifest('mqtt-packet')).version, '9.0.2');
 });
 
+test('mqtt-packet makes no buffers of all numbers, though packets are written', async (t) => {
+  const { wire } = await stockClient(t);
+  wire.send({ cmd: 'pingreq' });
+  await wire.next();
+  const numbers = createRequire(import.meta.url)('mqtt-packet/numbers') as { cache: object };
+  assert.deepEqual(Object.keys(numbers.cache), []);
+});
+
 test('there is one copy of mqtt-packet', () => {
   const ours = createRequire(import.meta.url);
   const theirs = createRequire(ours.resolve('aedes'));

@@ -102,6 +102,16 @@ test('two publishers on one topic stay apart, whoever comes first and whoever co
   );
 });
 
+test('a topic remembers the lane of the last comer: a publisher that has connected again is found at once', () => {
+  const exchange = exchangeOf(streamOf('all'));
+  const router = new Router(exchange);
+  const { known } = publication('t');
+  const [before, after] = [exchange.origin('car'), exchange.origin('car')];
+  router.publish(before, { ...publication('t'), known });
+  router.publish(after, { ...publication('t'), known });
+  assert.equal((known.memo as { publisher: unknown } | null)?.publisher, after);
+});
+
 test('names are unique, and an unknown one is answered with those that are known', () => {
   const exchange = exchangeOf(streamOf('one'), streamOf('two'));
   const code = (expected: string) => (error: unknown) =>

@@ -117,6 +117,11 @@ export class Outbox {
     else callback();
   }
 
+  /** A callback is not wanted any more. */
+  stopWaiting(callback: () => void): void {
+    this.#relief.cancel(callback);
+  }
+
   /** False: not taken, the client is or has just been disconnected. `keep`: in the backlog until acknowledged. */
   deliver(message: Message, variant: Variant, keep: boolean): boolean {
     if (this.#closed) return false;

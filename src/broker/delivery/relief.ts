@@ -39,6 +39,12 @@ export class Relief {
     this.#timer = setTimeout(this.#due, this.#stalledAfter);
   }
 
+  /** `callback` does not wait any more. */
+  cancel(callback: () => void): void {
+    const impatient = this.#waiting.get(callback);
+    if (impatient !== undefined) this.#remove(callback, impatient);
+  }
+
   /** The subscriber took something. */
   progress(): void {
     this.#stalled = false;
@@ -70,11 +76,15 @@ export class Relief {
   };
 
   #callBack(callback: () => void, impatient: boolean): void {
+    this.#remove(callback, impatient);
+    callback();
+  }
+
+  #remove(callback: () => void, impatient: boolean): void {
     this.#waiting.delete(callback);
     if (impatient && --this.#impatient === 0 && this.#timer !== null) {
       clearTimeout(this.#timer);
       this.#timer = null;
     }
-    callback();
   }
 }

@@ -93,7 +93,7 @@ export class Router {
   find(topic: string): Route {
     const found = new FoundRoute();
     this.#descend(this.#root, topic, 0, found);
-    return found.targets.length + found.functions.length > 0 ? found : NOBODY;
+    return found.targets.length + found.functions.length > 0 ? found : NOWHERE;
   }
 
   /** Collects what matches the levels of `topic` from `start` on, below a node that matches those before. */
@@ -155,7 +155,8 @@ export class Router {
   }
 }
 
-const NOBODY: Route = { targets: [], functions: [] };
+/** One for all topics that nobody wants. */
+const NOWHERE: Route = { targets: [], functions: [] };
 
 class FoundRoute implements Route {
   readonly targets: Target[] = [];

@@ -9,7 +9,7 @@ export interface Variant {
   readonly index: number;
 }
 
-export const VARIANTS = 12;
+const VARIANTS = 12;
 
 const PLAIN: readonly Variant[] = Array.from({ length: VARIANTS }, (_, index) => ({
   version5: (index & 2) !== 0,

@@ -1,5 +1,6 @@
 import { isRequestTopic, isTransferClient, mayPublish } from '../access.js';
 import type { Connection } from '../connection.js';
+import { whenOneIsRelieved } from '../delivery/congestion.js';
 import type { Message } from '../delivery/message.js';
 import type { Route } from '../delivery/router.js';
 import { NOBODY, type Publisher } from '../pipeline.js';
@@ -20,7 +21,6 @@ export function handlePublish(parts: HandlerParts, connection: Connection, messa
 /** What a connection does about what becomes of its messages. */
 export class ConnectionPublisher implements Publisher {
   readonly #connection: Connection;
-  #waits = false;
 
   constructor(connection: Connection) {
     this.#connection = connection;
@@ -40,19 +40,10 @@ export class ConnectionPublisher implements Publisher {
   }
 
   /** Not read until one of them has less to do: a publisher that all lag behind is slowed down, by TCP. */
-  congested({ targets }: Route): void {
-    if (this.#waits) return;
-    this.#waits = true;
+  congested(route: Route): void {
     this.#connection.hold();
-    for (const { session } of targets) session.outbox?.onReliefOrStall(this.#relieved);
+    whenOneIsRelieved(route, () => this.#connection.release());
   }
-
-  /** Also called by those who come after the first. */
-  readonly #relieved = (): void => {
-    if (!this.#waits) return;
-    this.#waits = false;
-    this.#connection.release();
-  };
 }
 
 /** A request, a chunk of the transfer client, or a topic that is not for clients. */

@@ -62,3 +62,17 @@ test('for a subscriber that takes nothing only the patient wait; one that takes 
   relief.close();
   assert.deepEqual(calls, ['impatient', 'patient']);
 });
+
+test('who does not wait any more is not called, and sets no timer off', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const relief = new Relief(() => true, 500);
+  const callback = () => assert.fail('called');
+  relief.wait(callback, true);
+  relief.cancel(callback);
+  relief.cancel(callback);
+  assert.equal(relief.waiting, 0);
+  t.mock.timers.tick(5000);
+  assert.ok(!relief.stalled);
+  relief.look();
+  relief.close();
+});
