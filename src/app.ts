@@ -234,10 +234,10 @@ export class App {
   async #open(): Promise<void> {
     const { config, requests, transfers } = this;
     for (const stream of config.streams) this.streams.add(stream);
-    this.broker.events.onRequest = ({ topic, payload, properties }, clientId) => {
+    this.broker.events.onRequest = ({ topic, payload, properties }, who) => {
       const verb = topic.slice('$STREAM/'.length);
       const { responseTopic, correlationData } = properties ?? {};
-      void requests.answer({ verb, payload, clientId, responseTopic, correlationData });
+      void requests.answer({ verb, payload, clientId: who.clientId, responseTopic, correlationData });
     };
     this.broker.events.onTransferPublish = ({ topic }) => transfers.published(topic);
     this.broker.events.onTransferReady = () => transfers.ready();

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { isOwnTopic } from '../topics.js';
+import { type Access, type Identity, OPEN_ACCESS } from './access/access.js';
 import {
   AedesBase,
   type AedesClient,
@@ -9,7 +10,7 @@ import {
   storeWithoutSessions,
 } from './aedes-internals.js';
 import { type Capture, NO_CAPTURE, type Origin } from './capture.js';
-import { Connections } from './connections.js';
+import { type Authenticated, Connections } from './connections.js';
 import { Message } from './delivery/message.js';
 import type { OutboxLimits } from './delivery/outbox.js';
 import { Router, type Target } from './delivery/router.js';
@@ -40,12 +41,13 @@ export interface BrokerOptions {
   readonly limits: BrokerLimits;
   readonly log: Log;
   readonly capture?: Capture;
+  readonly access?: Access;
 }
 
 /** What the rest of the house hears from the broker. */
 export interface BrokerEvents {
   /** A client published on `$STREAM/...`. */
-  onRequest: (packet: PublishPacket, clientId: string) => void;
+  onRequest: (packet: PublishPacket, who: Identity) => void;
   /** The transfer client published; it is ready for requests; it is gone. */
   onTransferPublish: (packet: PublishPacket) => void;
   onTransferReady: () => void;
@@ -78,7 +80,7 @@ export class Broker extends AedesBase {
   /** Somebody listens to aedes' event `publish`. */
   #watched = false;
 
-  constructor({ id, keys, limits, log, capture = NO_CAPTURE }: BrokerOptions) {
+  constructor({ id, keys, limits, log, capture = NO_CAPTURE, access = OPEN_ACCESS }: BrokerOptions) {
     super({
       id,
       persistence: storeWithoutSessions((clientId) => this.sessions.get(clientId)?.lasting === true),
@@ -87,21 +89,21 @@ export class Broker extends AedesBase {
       authenticate: (
         client: AedesClient,
         user: string | undefined,
-        _password: unknown,
+        password: Buffer | undefined,
         done: Authenticated,
-      ) => {
-        this.#connections.identify(client, user);
-        done(null, true);
-      },
-      authorizePublish: (_client: unknown, packet: { topic: string }, done: (error?: Error) => void) =>
+      ) => this.#connections.authenticate(client, user ?? null, password ?? null, done),
+      authorizePublish: (client: object, { topic }: { topic: string }, done: (error?: Error) => void) => {
         // Only wills come this way, whoever's they are.
-        isOwnTopic(packet.topic) ? done(new Error('a will cannot be on a reserved topic')) : done(),
+        const who = this.#connections.identityOf(client);
+        const allowed = !isOwnTopic(topic) && (who === undefined || access.mayPublish(who, topic));
+        done(allowed ? undefined : new Error(`a will on "${topic}" is not allowed`));
+      },
     });
     this.clients = Object.create(null) as typeof this.clients;
     this.brokers = Object.create(null) as typeof this.brokers;
     this.retained = new Retained(id);
     this.#topics = new TopicTable(limits.topicLevels);
-    this.sessions = new Sessions(this.router, limits, this.stats);
+    this.sessions = new Sessions(this.router, access, limits, this.stats);
     this.#log = log;
     this.#capture = capture;
     this.#keys = keys;
@@ -122,18 +124,20 @@ export class Broker extends AedesBase {
     });
     const parts: HandlerParts = {
       limits,
+      access,
       log,
       pipeline: this.#pipeline,
       retained: this.retained,
       sessions: this.sessions,
       stats: this.stats,
       packetOf: (message) => message.packet(id),
-      onRequest: (packet, clientId) => this.events.onRequest(packet, clientId),
+      onRequest: (packet, who) => this.events.onRequest(packet, who),
       onTransferPublish: (packet) => this.events.onTransferPublish(packet),
       onTransferReady: () => this.events.onTransferReady(),
     };
     this.#connections = new Connections({
       limits,
+      access,
       topics: this.#topics,
       turn: new Turn(),
       capture,
@@ -148,6 +152,9 @@ export class Broker extends AedesBase {
         other: (connection, packet) => handlePacket(parts, connection, packet),
         held: (connection, held) => this.#connections.setHeld(connection, held),
       },
+    });
+    access.onChange(() => {
+      for (const session of this.sessions.all()) this.sessions.review(session);
     });
     const accept = this.handle;
     this.handle = (conn: Duplex) => this.#connections.accept(conn, accept, !this.closed);
@@ -255,8 +262,6 @@ export class Broker extends AedesBase {
     return Message.of(this.#topics.named(packet.topic), packet, Date.now());
   }
 }
-
-type Authenticated = (error: Error | null, ok: boolean) => void;
 
 /** aedes subscribes its own functions (`$SYS`) through this; messages never pass here. */
 function inProcessEmitter(router: () => Router): object {

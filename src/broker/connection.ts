@@ -1,4 +1,4 @@
-import type { Identity } from './access.js';
+import type { Identity } from './access/access.js';
 import { type AedesClient, type Packet, type PublishPacket, takeReading } from './aedes-internals.js';
 import type { Origin } from './capture.js';
 import { Message } from './delivery/message.js';

@@ -1,5 +1,6 @@
+import type { Access, Identity } from './access/access.js';
 import type { AedesClient } from './aedes-internals.js';
-import { Backlog, type BacklogLimits } from './delivery/backlog.js';
+import { Backlog, type BacklogLimits, type Delivery } from './delivery/backlog.js';
 import type { Message } from './delivery/message.js';
 import type { Outbox } from './delivery/outbox.js';
 import type { Output } from './delivery/output.js';
@@ -23,10 +24,14 @@ export class Session {
    */
   readonly received = new Map<number, Told | null>();
   readonly backlog: Backlog;
+  /** Of its latest connection; null before the first one. */
+  identity: Identity | null = null;
+  readonly #access: Access;
   #outbox: Outbox | null = null;
 
-  constructor(clientId: string, limits: BacklogLimits, stats: BrokerStats) {
+  constructor(clientId: string, access: Access, limits: BacklogLimits, stats: BrokerStats) {
     this.clientId = clientId;
+    this.#access = access;
     this.backlog = new Backlog(limits, stats);
   }
 
@@ -59,10 +64,25 @@ export class Session {
     identifiers: readonly number[] | null,
     keep: boolean,
   ): void {
+    if (this.#withheld(message)) return;
     const outbox = this.#outbox;
     const keeping = keep && qos > 0 && this.lasting;
     const variant = variantOf(outbox?.version5 === true, qos, retain, identifiers);
     if (outbox?.deliver(message, variant, keeping) === true || !keeping) return;
     this.backlog.keepIfRoom({ message, variant, kept: true, id: 0, released: false });
+  }
+
+  /** Takes back what waits for the client and is on a topic that it may not read any more. */
+  withdraw(mayReceive: (topic: string) => boolean): void {
+    const unwanted = ({ message, released }: Delivery) => !released && !mayReceive(message.topic);
+    this.#outbox?.withdraw(unwanted);
+    for (const delivery of this.backlog) if (unwanted(delivery)) this.backlog.delete(delivery);
+  }
+
+  /** A subscription that was granted may match topics that the client may not read. */
+  #withheld({ known, topic }: Message): boolean {
+    const access = this.#access;
+    if (!known.own && !access.restrictsDelivery) return false;
+    return this.identity !== null && !access.mayReceive(this.identity, topic);
   }
 }

@@ -1,3 +1,4 @@
+import type { Access } from './access/access.js';
 import type { AedesClient } from './aedes-internals.js';
 import type { BacklogLimits } from './delivery/backlog.js';
 import type { Outbox } from './delivery/outbox.js';
@@ -9,12 +10,14 @@ import type { BrokerStats } from './stats.js';
 /** All sessions by client id. */
 export class Sessions {
   readonly #router: Router;
+  readonly #access: Access;
   readonly #limits: BacklogLimits;
   readonly #stats: BrokerStats;
   readonly #sessions = new Map<string, Session>();
 
-  constructor(router: Router, limits: BacklogLimits, stats: BrokerStats) {
+  constructor(router: Router, access: Access, limits: BacklogLimits, stats: BrokerStats) {
     this.#router = router;
+    this.#access = access;
     this.#limits = limits;
     this.#stats = stats;
   }
@@ -36,7 +39,7 @@ export class Sessions {
     const known = this.#sessions.get(client.id);
     if (known?.lasting && !client._cleanStart) return known;
     if (known !== undefined) this.end(known);
-    const session = new Session(client.id, this.#limits, this.#stats);
+    const session = new Session(client.id, this.#access, this.#limits, this.#stats);
     this.#sessions.set(client.id, session);
     return session;
   }
@@ -67,5 +70,16 @@ export class Sessions {
   unsubscribe(session: Session, filter: string): boolean {
     this.#router.remove(session, filter);
     return session.subscriptions.delete(filter);
+  }
+
+  /** The rules have changed, or who its client is: what it may not have any more goes. */
+  review(session: Session): void {
+    const { identity, subscriptions } = session;
+    const access = this.#access;
+    if (identity === null) return;
+    for (const filter of subscriptions.keys()) {
+      if (!access.maySubscribe(identity, filter)) this.unsubscribe(session, filter);
+    }
+    session.withdraw((topic) => access.mayReceive(identity, topic));
   }
 }

@@ -45,7 +45,7 @@ for (const version of [4, 5] as const) {
 test('a request is handed over and acknowledged, not routed', async (t) => {
   const { tcp, broker } = await startBroker(t);
   const requests: string[] = [];
-  broker.events.onRequest = ({ topic, payload }, clientId) =>
+  broker.events.onRequest = ({ topic, payload }, { clientId }) =>
     requests.push(`${clientId} ${topic} ${payload}`);
   const client = await WireClient.connect(t, tcp.port, { clientId: 'c' });
   await client.subscribe([{ topic: '$STREAM/#' }]);

@@ -179,6 +179,26 @@ export class Outbox {
     return delivery !== undefined;
   }
 
+  /** Forgets what waits here and is `unwanted`. */
+  withdraw(unwanted: (delivery: Delivery) => boolean): void {
+    const waiting = [...this.#waiting];
+    const restored = { messages: 0, bytes: 0 };
+    this.#waiting.clear();
+    this.#waitingBytes = 0;
+    for (const [i, delivery] of waiting.entries()) {
+      if (unwanted(delivery)) {
+        this.#inflight.free(delivery.id);
+        continue;
+      }
+      this.#wait(delivery);
+      if (i >= this.#restored.messages) continue;
+      restored.messages++;
+      restored.bytes += delivery.message.payloadBytes;
+    }
+    this.#restored = restored;
+    this.#relief.look();
+  }
+
   close(): void {
     if (this.#closed) return;
     this.#closed = true;

@@ -1,3 +1,4 @@
+import type { Access, Identity } from '../access/access.js';
 import type { PublishPacket } from '../aedes-internals.js';
 import type { Message } from '../delivery/message.js';
 import type { Log } from '../log.js';
@@ -9,6 +10,7 @@ import type { BrokerStats } from '../stats.js';
 /** What handlers work with. */
 export interface HandlerParts {
   readonly limits: { readonly topicLevels: number };
+  readonly access: Access;
   readonly log: Log;
   readonly pipeline: Pipeline;
   readonly retained: Retained;
@@ -17,7 +19,7 @@ export interface HandlerParts {
   /** As aedes knows messages. */
   readonly packetOf: (message: Message) => PublishPacket;
   /** A PUBLISH on `$STREAM/...`. */
-  readonly onRequest: (packet: PublishPacket, clientId: string) => void;
+  readonly onRequest: (packet: PublishPacket, who: Identity) => void;
   /** A PUBLISH of the transfer client. */
   readonly onTransferPublish: (packet: PublishPacket) => void;
   /** The transfer client has subscribed. */

@@ -1,4 +1,4 @@
-import { isRequestTopic, isTransferClient, mayPublish } from '../access.js';
+import { isRequestTopic, NOT_AUTHORIZED } from '../access/access.js';
 import type { Connection } from '../connection.js';
 import { whenOneIsRelieved } from '../delivery/congestion.js';
 import type { Message } from '../delivery/message.js';
@@ -8,13 +8,15 @@ import type { HandlerParts } from './parts.js';
 
 const PUBACK = 0x40;
 const PUBREC = 0x50;
-const NOT_AUTHORIZED = 0x87;
 const QUOTA_EXCEEDED = 0x97;
 
 /** PUBLISH (MQTT 5 section 3.3). */
 export function handlePublish(parts: HandlerParts, connection: Connection, message: Message): void {
   if (message.qos === 2 && isRepetition(connection, message.id)) return;
-  if (message.known.own) handleOwn(parts, connection, message);
+  const { access } = parts;
+  const asks = message.known.own || access.restrictsPublish;
+  if (asks && !access.mayPublish(connection.identity, message.topic)) refuse(parts, connection, message);
+  else if (message.known.own) handleOwn(parts, connection, message);
   else parts.pipeline.publish(message, connection.origin!, connection.publisher!);
 }
 
@@ -46,19 +48,23 @@ export class ConnectionPublisher implements Publisher {
   }
 }
 
-/** A request, a chunk of the transfer client, or a topic that is not for clients. */
+/** MQTT 3 has no way to say it: the message is acknowledged and goes nowhere, as with other brokers. */
+function refuse(parts: HandlerParts, connection: Connection, message: Message): void {
+  const { client } = connection;
+  parts.stats.refused++;
+  parts.log.info({ client: client.id, topic: message.topic }, 'a publish was refused');
+  acknowledge(connection, message, NOT_AUTHORIZED);
+}
+
+/** A request, or a chunk of the transfer client. */
 function handleOwn(parts: HandlerParts, connection: Connection, message: Message): void {
-  const { client, identity } = connection;
+  const { identity } = connection;
   const { topic } = message;
   if (isRequestTopic(topic)) {
     acknowledge(connection, message, 0);
-    parts.onRequest(parts.packetOf(message), client.id);
-  } else if (!mayPublish(identity, topic)) {
-    parts.stats.refused++;
-    parts.log.info({ client: client.id, topic }, 'a publish to a reserved topic was refused');
-    acknowledge(connection, message, NOT_AUTHORIZED);
+    parts.onRequest(parts.packetOf(message), identity);
   } else {
-    if (isTransferClient(identity)) parts.onTransferPublish(parts.packetOf(message));
+    if (parts.access.isTransferClient(identity)) parts.onTransferPublish(parts.packetOf(message));
     parts.pipeline.publish(message, connection.origin!, {
       ...NOBODY,
       // A receiver slower than the sender slows it down: chunks are acknowledged as the receivers take them.

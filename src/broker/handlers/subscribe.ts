@@ -1,7 +1,6 @@
 import type { ISubscribePacket, ISubscription } from 'mqtt-packet';
 import { filterFault } from '../../topics.js';
-import { isTransferClient } from '../access.js';
-import type { AedesClient } from '../aedes-internals.js';
+import { NOT_AUTHORIZED } from '../access/access.js';
 import type { Connection } from '../connection.js';
 import type { Subscription } from '../delivery/subscription.js';
 import { writePacket } from '../packet-writer.js';
@@ -15,12 +14,11 @@ const FAILURE = 0x80;
 
 /** SUBSCRIBE (MQTT 5 section 3.8). Only what is granted is kept. */
 export function handleSubscribe(parts: HandlerParts, connection: Connection, packet: ISubscribePacket): void {
-  const { client } = connection;
   const session = connection.session!;
   const granted: number[] = [];
   const added: { subscription: Subscription; isNew: boolean }[] = [];
   for (const asked of packet.subscriptions) {
-    const refusal = refusalOf(client, asked, parts.limits.topicLevels);
+    const refusal = refusalOf(parts, connection, asked);
     if (refusal !== null) {
       granted.push(refusal);
       continue;
@@ -39,15 +37,20 @@ export function handleSubscribe(parts: HandlerParts, connection: Connection, pac
   }
   writePacket(connection, { cmd: 'suback', messageId: packet.messageId!, granted });
   for (const { subscription, isNew } of added) sendRetained(parts, session, subscription, isNew);
-  if (isTransferClient(connection.identity)) parts.onTransferReady();
+  if (parts.access.isTransferClient(connection.identity)) parts.onTransferReady();
 }
 
-function refusalOf(client: AedesClient, { topic }: ISubscription, mostLevels: number): number | null {
+function refusalOf(
+  { access, limits }: HandlerParts,
+  { client, identity }: Connection,
+  { topic }: ISubscription,
+): number | null {
   const version5 = client.version === 5;
   if (topic.startsWith('$share/')) return version5 ? SHARED_NOT_SUPPORTED : FAILURE;
-  if (filterFault(topic) !== null || topic.split('/').length > mostLevels) {
+  if (filterFault(topic) !== null || topic.split('/').length > limits.topicLevels) {
     return version5 ? TOPIC_FILTER_INVALID : FAILURE;
   }
+  if (!access.maySubscribe(identity, topic)) return version5 ? NOT_AUTHORIZED : FAILURE;
   return null;
 }
 

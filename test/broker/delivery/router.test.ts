@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { OPEN_ACCESS } from '../../../src/broker/access/access.js';
 import { Router } from '../../../src/broker/delivery/router.js';
 import type { Subscription } from '../../../src/broker/delivery/subscription.js';
 import { TopicTable } from '../../../src/broker/delivery/topic-table.js';
@@ -12,7 +13,7 @@ import { LIMITS } from '../fixture.js';
 const LEVELS = ['', 'a', 'b', 'c', '$SYS', '__proto__', 'constructor'];
 
 function newSession(clientId: string): Session {
-  return new Session(clientId, LIMITS, new BrokerStats());
+  return new Session(clientId, OPEN_ACCESS, LIMITS, new BrokerStats());
 }
 
 function subscription(filter: string, options: Partial<Subscription> = {}): Subscription {
