@@ -26,7 +26,7 @@ export function outletOf(broker: Broker): Outlet {
 
 /** Publishes results: to `$STREAM/result/<name>`, and to the Response Topic of who asked. */
 export function replyBy(broker: Broker, log: Logger): (name: string, result: Result, asked: Asked) => void {
-  return (name, result, { responseTopic, correlationData }) => {
+  return (name, result, { responseTopic, correlationData, rights }) => {
     const json = JSON.stringify(result);
     const failed = (error: unknown) => {
       if (error) log.error({ err: error, id: result.id }, 'a result could not be delivered');
@@ -34,7 +34,9 @@ export function replyBy(broker: Broker, log: Logger): (name: string, result: Res
     broker.publish(ownPacket(`$STREAM/result/${name}`, json), failed);
     if (responseTopic === undefined || topicFault(responseTopic) !== null) return;
     // The broker publishes this one: it must not lend its rights to whoever asked.
-    if (isOwnTopic(responseTopic) && !responseTopic.startsWith('$STREAM/result/')) return;
+    if (isOwnTopic(responseTopic)) {
+      if (!responseTopic.startsWith('$STREAM/result/')) return;
+    } else if (rights?.mayPublish(responseTopic) === false) return;
     const properties = correlationData === undefined ? {} : { correlationData };
     broker.publish({ ...ownPacket(responseTopic, json), properties }, failed);
   };

@@ -1,8 +1,10 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import * as files from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { openAccess } from './access.js';
 import { outletOf, ownPacket, replyBy } from './answers.js';
+import type { Access } from './broker/access/access.js';
 import { Broker } from './broker/broker.js';
 import { type Listener, listen } from './broker/listeners.js';
 import { Catalog } from './catalog/catalog.js';
@@ -49,6 +51,7 @@ export interface Message {
 }
 
 const EMBEDDED = 'embedded';
+const EMBEDDED_ID = `${TRANSFER_USER}-${EMBEDDED}`;
 /** How long a stop may take if nothing else is said. */
 const CLOSE_MS = 5000;
 
@@ -59,10 +62,13 @@ export class App {
   readonly clock: Clock;
   readonly catalog: Catalog;
   readonly streams: Streams;
+  readonly access: Access;
   readonly broker: Broker;
   readonly requests: Requests;
   readonly transfers: Transfers;
   readonly listeners: Listener[] = [];
+  /** By which the broker knows the transfer client inside this process. */
+  readonly #transferPassword: string;
   readonly #reader: FileReader;
   readonly #clockStore: ClockStore;
   readonly #releaseDataDir: () => Promise<void>;
@@ -81,6 +87,8 @@ export class App {
     clock: Clock,
     clockStore: ClockStore,
     streams: Streams,
+    access: Access,
+    transferPassword: string,
     releaseDataDir: () => Promise<void>,
   ) {
     this.config = config;
@@ -88,6 +96,8 @@ export class App {
     this.catalog = catalog;
     this.clock = clock;
     this.streams = streams;
+    this.access = access;
+    this.#transferPassword = transferPassword;
     this.#clockStore = clockStore;
     this.#releaseDataDir = releaseDataDir;
     clock.onCorrection = (correction) => {
@@ -104,12 +114,10 @@ export class App {
       limits: config.limits,
       log,
       capture: streams.exchange,
+      access,
     });
     this.transfers = new Transfers(catalog, config.dataDir, config.transfer.chunkBytes, (order) =>
-      this.broker.requestTransfer(
-        ownPacket(TRANSFER_TOPIC, JSON.stringify(order)),
-        `${TRANSFER_USER}-${EMBEDDED}`,
-      ),
+      this.broker.requestTransfer(ownPacket(TRANSFER_TOPIC, JSON.stringify(order)), EMBEDDED_ID),
     );
     this.requests = new Requests({
       catalog,
@@ -135,6 +143,9 @@ export class App {
     const config = parseConfig(input);
     const log = parts.log ?? createLog(config.log, (line) => process.stderr.write(line));
     const time = parts.time ?? systemTime();
+    const transferPassword = randomBytes(32).toString('hex');
+    const embedded = { clientId: EMBEDDED_ID, password: transferPassword };
+    const access = await openAccess(config, { log, fs: files, embedded });
     const releaseDataDir = await holdDataDir(config.dataDir);
     let opening: ClockOpening | null = null;
     let streams: Streams | null = null;
@@ -155,7 +166,7 @@ export class App {
         ...(parts.onBatch === undefined ? {} : { onBatch: parts.onBatch }),
         ...(parts.recorderModules === undefined ? {} : { recorderModules: parts.recorderModules }),
       });
-      app = new App(config, log, catalog, clock, store, streams, releaseDataDir);
+      app = new App(config, log, catalog, clock, store, streams, access, transferPassword, releaseDataDir);
       await app.#open();
       return app;
     } catch (error) {
@@ -213,6 +224,11 @@ export class App {
     });
   }
 
+  /** Reads the files of users, keys and rules again. Rejects if one cannot be used: then all stays as it was. */
+  async reload(): Promise<void> {
+    await this.access.reload();
+  }
+
   get closing(): boolean {
     return this.#closing !== null;
   }
@@ -236,8 +252,13 @@ export class App {
     for (const stream of config.streams) this.streams.add(stream);
     this.broker.events.onRequest = ({ topic, payload, properties }, who) => {
       const verb = topic.slice('$STREAM/'.length);
+      const { clientId } = who;
       const { responseTopic, correlationData } = properties ?? {};
-      void requests.answer({ verb, payload, clientId: who.clientId, responseTopic, correlationData });
+      const rights = {
+        mayRead: (filter: string) => this.access.mayReadHistory(who, filter),
+        mayPublish: (topic: string) => this.access.mayPublish(who, topic),
+      };
+      void requests.answer({ verb, payload, clientId, responseTopic, correlationData, rights });
     };
     this.broker.events.onTransferPublish = ({ topic }) => transfers.published(topic);
     this.broker.events.onTransferReady = () => transfers.ready();
@@ -262,6 +283,7 @@ export class App {
       this.#transferClient = await TransferClient.start({
         url: localUrl(first),
         log: this.log,
+        password: this.#transferPassword,
         random: () => EMBEDDED,
       });
     }

@@ -17,6 +17,8 @@ export const ERRORS = {
   // configuration and start
   CONFIG_UNREADABLE: { message: 'cannot read the configuration %s: %s', reason: 0x83, status: 500 },
   CONFIG_INVALID: { message: '%s', reason: 0x83, status: 400 },
+  ACCESS_FILE_UNREADABLE: { message: 'the access file %s cannot be read: %s', reason: 0x83, status: 500 },
+  ACCESS_FILE_INVALID: { message: 'the access file %s cannot be used: %s', reason: 0x83, status: 400 },
   DATA_DIR_IN_USE: {
     message: 'the data folder %s is in use by process %s (started %s); stop it or choose another dataDir',
     reason: 0x83,
@@ -57,6 +59,11 @@ export const ERRORS = {
     message: '%d requests are being answered already; wait for one to end',
     reason: 0x97,
     status: 429,
+  },
+  REQUEST_DENIED: {
+    message: 'the rules do not let this client %s; ask whoever administers the broker',
+    reason: 0x87,
+    status: 403,
   },
   STREAM_NOT_FOUND: { message: 'there is no stream "%s"; known are: %s', reason: 0x83, status: 404 },
   STREAM_EXISTS: { message: 'a stream "%s" exists already; remove it first', reason: 0x83, status: 409 },

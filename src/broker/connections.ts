@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { isLocalAddress } from '../addresses.js';
 import {
   type Access,
   BAD_USER_NAME_OR_PASSWORD,
@@ -8,7 +9,6 @@ import {
   type Refusal,
   SERVER_UNAVAILABLE,
 } from './access/access.js';
-import { isLocalAddress } from './access/address.js';
 import type { AedesClient } from './aedes-internals.js';
 import type { Capture } from './capture.js';
 import { Connection, type ConnectionParts } from './connection.js';

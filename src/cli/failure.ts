@@ -10,7 +10,12 @@ export const MISUSED = 2;
 /** As a shell calls the end by SIGINT. */
 export const INTERRUPTED = 130;
 
-const MISUSES: readonly ErrorCode[] = ['CONFIG_INVALID', 'CONFIG_UNREADABLE'];
+const MISUSES: readonly ErrorCode[] = [
+  'CONFIG_INVALID',
+  'CONFIG_UNREADABLE',
+  'ACCESS_FILE_INVALID',
+  'ACCESS_FILE_UNREADABLE',
+];
 
 /** Tells what a verb has thrown; the exit code for it. */
 export function reportFailure(thrown: unknown, terminal: Terminal, json: boolean): number {

@@ -4,6 +4,8 @@
  */
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import { aclSchema } from './acl.js';
+import { authenticationSchema } from './authentication.js';
 import { dotted, type Path } from './path.js';
 import { check, invalid, shown } from './problem.js';
 import { duration, size, whole } from './quantity.js';
@@ -72,6 +74,9 @@ export const configSchema = z
         port: port.prefault(8081),
       })
       .prefault({}),
+    /** Who gets in: asked one after the other, the first that knows a client decides. Empty: everybody does. */
+    authentication: z.array(authenticationSchema).prefault([]),
+    acl: aclSchema,
     streams: z
       .array(streamSchema)
       .superRefine(namesDiffer, { when: () => true })

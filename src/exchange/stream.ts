@@ -80,6 +80,11 @@ export class Stream {
     this.#exclude = options.exclude.map(topicMatcher);
   }
 
+  /** Filters of what it may hold. */
+  get topics(): readonly string[] {
+    return this.options.topics;
+  }
+
   wants(topic: string): boolean {
     return (
       this.#include.some((matches) => matches(topic)) && !this.#exclude.some((matches) => matches(topic))

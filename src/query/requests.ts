@@ -22,6 +22,8 @@ import type { Transfers } from './transfers.js';
 /** A stream as requests see it. */
 export interface QueriedStream {
   readonly name: string;
+  /** Filters. */
+  readonly topics: readonly string[];
   readonly ring: RingWriter;
   gapsWithin(ranges: readonly KeyRange[]): QueriedGap[];
 }
@@ -45,6 +47,13 @@ export interface RequestParts {
   readonly limit: number;
 }
 
+/** What who asks may do. */
+export interface Rights {
+  /** Whether the history of a topic, or of all that a filter matches. */
+  mayRead(filter: string): boolean;
+  mayPublish(topic: string): boolean;
+}
+
 /** A request as it came in. */
 export interface Asked {
   /** What follows `$STREAM/`. */
@@ -53,6 +62,8 @@ export interface Asked {
   readonly clientId: string;
   readonly responseTopic: string | undefined;
   readonly correlationData: Buffer | undefined;
+  /** Left out: who asks is inside this process, and may do everything. */
+  readonly rights?: Rights;
 }
 
 export interface Result {
@@ -63,6 +74,8 @@ export interface Result {
   readonly messages?: Replayed & { topic: string };
   readonly files?: readonly object[];
   readonly gaps?: readonly object[];
+  /** There may be more, on topics that who asks may not read. */
+  readonly restricted?: true;
   readonly error?: { code: ErrorCode; message: string };
 }
 
@@ -121,15 +134,18 @@ export class Requests {
     if (this.#running.has(request.id)) throw new MqttStreamError('REQUEST_ID_BUSY', [id]);
     this.#running.add(request.id);
     try {
-      return await unlessAborted(this.#perform(request), this.#stopping.signal);
+      return await unlessAborted(this.#perform(request, asked.rights), this.#stopping.signal);
     } finally {
       this.#running.delete(request.id);
       if (this.#running.size === 0) this.#idle?.();
     }
   }
 
-  async #perform(request: Request): Promise<Result> {
+  async #perform(request: Request, rights: Rights | undefined): Promise<Result> {
     const stream = this.#parts.stream(request.stream);
+    // What is whole, as a file is, is for those only who may read everything in it.
+    const mayRead = (filter: string) => rights?.mayRead(filter) ?? true;
+    const readsAll = stream.topics.every(mayRead);
     const answer = { id: request.id, op: request.op, ok: true, stream: stream.name };
     switch (request.op) {
       case 'flush': {
@@ -137,20 +153,36 @@ export class Requests {
         return { ...answer, files: file === null ? [] : [await this.#described(file, null)] };
       }
       case 'files': {
+        if (!readsAll) throw new MqttStreamError('REQUEST_DENIED', [`read all of stream "${stream.name}"`]);
         const ranges = this.#keys(request);
         const files = this.#parts.catalog.files(stream.name, ranges);
         const gaps = stream.gapsWithin(ranges);
         return { ...answer, files: await this.#whilePinned(files, null), gaps };
       }
-      case 'replay': {
-        const ranges = this.#keys(request);
-        const seen: QueriedGap[] = [];
-        const messages = await this.#replay(stream, { ...request, ranges }, seen);
-        return { ...answer, messages, files: [], gaps: gapsOfAnswer(seen, stream.gapsWithin(ranges)) };
-      }
+      case 'replay':
+        return {
+          ...answer,
+          ...(await this.#replayed(stream, request, request.rate, readsAll ? null : mayRead)),
+        };
       case 'search':
-        return { ...answer, ...(await this.#search(stream, request)) };
+        if (readsAll) return { ...answer, ...(await this.#search(stream, request)) };
+        return { ...answer, ...(await this.#replayed(stream, request, 0, mayRead)) };
     }
+  }
+
+  /** Everything by message. `mayRead`: of what who asks may not read, nothing; null: there is nothing of that. */
+  async #replayed(
+    stream: QueriedStream,
+    request: SearchRequest | ReplayRequest,
+    rate: number,
+    mayRead: Rights['mayRead'] | null,
+  ): Promise<Partial<Result>> {
+    const ranges = this.#keys(request);
+    const seen: QueriedGap[] = [];
+    const messages = await this.#replay(stream, { ...request, ranges, rate }, seen, mayRead);
+    const gaps = gapsOfAnswer(seen, stream.gapsWithin(ranges));
+    const restricted = mayRead !== null && (request.topic === null || !mayRead(request.topic));
+    return { messages, files: [], gaps, ...(restricted ? { restricted } : {}) };
   }
 
   /** By file what is in a committed file, by message what is not: as it is in this turn, whatever happens later. */
@@ -163,7 +195,7 @@ export class Requests {
     const described = await this.#whilePinned(files, request.id, () =>
       transfers.order(request.id, stream.name, files),
     );
-    const messages = await this.#replay(stream, { ...request, ranges: uncommitted, rate: 0 }, seen);
+    const messages = await this.#replay(stream, { ...request, ranges: uncommitted, rate: 0 }, seen, null);
     return { messages, files: described, gaps: gapsOfAnswer(seen, stream.gapsWithin(ranges)) };
   }
 
@@ -171,6 +203,7 @@ export class Requests {
     stream: QueriedStream,
     order: ReplayOrder,
     seen: QueriedGap[],
+    mayRead: Rights['mayRead'] | null,
   ): Promise<Replayed & { topic: string }> {
     const { catalog, outlet, pace, pathOf, reader } = this.#parts;
     const onPassed = (keys: KeyRange) => seen.push(...stream.gapsWithin([keys]));
@@ -180,6 +213,7 @@ export class Requests {
       catalog,
       reader,
       pathOf,
+      mayRead,
       onPassed,
     };
     const result = await replay(parts, order, outlet, pace, this.#stopping.signal);

@@ -22,6 +22,8 @@ export interface SequenceParts {
   readonly reader: FileReader;
   /** Absolute path of a file of the catalogue. */
   readonly pathOf: (file: FileEntry) => string;
+  /** Whether a message on this topic is for who asks; null: every one is. */
+  readonly mayRead: ((topic: string) => boolean) | null;
   /** Told which keys are passed over now because they are in no file and no longer in the ring. */
   readonly onPassed?: (keys: KeyRange) => void;
 }
@@ -53,7 +55,7 @@ export async function* sequence(
       if (ringStart > range.end) return;
       next = ringStart;
     }
-    const batch = ringMessages(ring, next, range.end, topic);
+    const batch = ringMessages(ring, next, range.end, wantedBy(topic, parts.mayRead));
     if (batch.messages.length > 0) yield batch.messages;
     if (batch.next === null) return;
     next = batch.next;
@@ -62,14 +64,16 @@ export async function* sequence(
 }
 
 async function* fileMessages(
-  { catalog, reader, pathOf }: SequenceParts,
+  { catalog, reader, pathOf, mayRead }: SequenceParts,
   file: FileEntry,
   { start, end }: KeyRange,
   topic: string | null,
 ): AsyncGenerator<Message[], void> {
   const unpin = catalog.pin(file);
   try {
-    yield* reader.rows({ path: pathOf(file), start, end, topic });
+    for await (const batch of reader.rows({ path: pathOf(file), start, end, topic })) {
+      yield mayRead === null ? batch : batch.filter((message) => mayRead(message.topic));
+    }
   } catch (error) {
     if (!(error instanceof MqttStreamError) || error.code !== 'FILE_CORRUPT') throw error;
     // Only contents are a reason to set a file aside: what the system refused now it may give later.
@@ -83,15 +87,19 @@ async function* fileMessages(
   }
 }
 
+function wantedBy(filter: string | null, mayRead: SequenceParts['mayRead']): (topic: string) => boolean {
+  const matches = filter === null ? () => true : topicMatcher(filter);
+  return mayRead === null ? matches : (topic) => matches(topic) && mayRead(topic);
+}
+
 /** At most one turn's messages from key `start` on; `next`: where to go on, null if nothing is left. */
 function ringMessages(
   ring: RingWriter,
   start: number,
   end: number,
-  topic: string | null,
+  wanted: (topic: string) => boolean,
 ): { messages: Message[]; next: number | null } {
   const { memory } = ring;
-  const matches = topic === null ? null : topicMatcher(topic);
   const parts = emptyParts();
   const messages: Message[] = [];
   let bytes = 0;
@@ -105,7 +113,7 @@ function ringMessages(
     if (key > end) return { messages, next: null };
     if (looked++ >= TURN_MESSAGES || bytes >= TURN_BYTES) return { messages, next: key };
     const message = copyMessage(memory, sequence, parts);
-    if (matches !== null && !matches(message.topic)) continue;
+    if (!wanted(message.topic)) continue;
     messages.push(message);
     bytes += message.payload.length;
   }

@@ -14,6 +14,8 @@ test('every key has a default', () => {
       { protocol: 'ws', host: '127.0.0.1', port: 8083, path: '/mqtt' },
     ],
     http: { enabled: true, host: '127.0.0.1', port: 8081 },
+    authentication: [],
+    acl: { rules: [] },
     streams: [],
     limits: {
       packetBytes: 64 * 2 ** 20,

@@ -82,6 +82,7 @@ export class World {
       catalog: this.catalog,
       reader: this.reader,
       pathOf: ({ path }) => path,
+      mayRead: null,
     };
   }
 

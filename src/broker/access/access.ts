@@ -57,6 +57,8 @@ export interface Access {
   mayReadHistory(who: Identity, filter: string): boolean;
   /** The one who sends the files of searches: nobody else becomes it by calling itself so. */
   isTransferClient(who: Identity): boolean;
+  /** Reads everything anew. Rejects if it cannot be used: then it stays as it was. */
+  reload(): Promise<void>;
   /** Called after the rules have changed. */
   onChange(callback: () => void): void;
 }
@@ -74,6 +76,7 @@ export const OPEN_ACCESS: Access = {
   restrictsDelivery: false,
   mayReadHistory: () => true,
   isTransferClient: ({ local, user }) => local && user === TRANSFER_USER,
+  reload: async () => {},
   onChange: () => {},
 };
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { addressMatcher, isLocalAddress } from '../../../src/broker/access/address.js';
+import { addressMatcher, isLocalAddress } from '../src/addresses.js';
 
 test('addresses of this machine', () => {
   for (const address of ['127.0.0.1', '127.1.2.3', '::1', '::ffff:127.0.0.1', undefined]) {

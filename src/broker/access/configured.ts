@@ -1,0 +1,139 @@
+import { timingSafeEqual } from 'node:crypto';
+import { asKnown } from '../../errors.js';
+import { TRANSFER_USER } from '../../topics.js';
+import type { Log } from '../log.js';
+import {
+  type Access,
+  type Credentials,
+  type Identity,
+  NOT_AUTHORIZED,
+  SERVER_UNAVAILABLE,
+  type Verdict,
+} from './access.js';
+import { type Authenticator, UNAVAILABLE, WRONG } from './authenticator.js';
+import type { Failures } from './failures.js';
+import type { Rules } from './rules.js';
+
+/** What is made of the configuration and its files, as a whole. */
+export interface AccessState {
+  /** Asked one after the other; null: everybody gets in. */
+  readonly chain: readonly Authenticator[] | null;
+  readonly rules: Rules;
+}
+
+export interface ConfiguredAccessParts {
+  /** Rejects for files that cannot be used. */
+  readonly build: () => Promise<AccessState>;
+  readonly failures: Failures;
+  /** The transfer client inside this process: nobody else has its client id. */
+  readonly embedded: { readonly clientId: string; readonly password: string };
+  readonly log: Log;
+}
+
+/** Authentication and rules as they are configured. */
+export class ConfiguredAccess implements Access {
+  readonly restrictsPublish = true;
+  readonly #parts: ConfiguredAccessParts;
+  readonly #callbacks: (() => void)[] = [];
+  #state: AccessState;
+  #reloading: Promise<unknown> = Promise.resolve();
+
+  private constructor(parts: ConfiguredAccessParts, state: AccessState) {
+    this.#parts = parts;
+    this.#state = state;
+  }
+
+  /** Rejects as `build`. */
+  static async open(parts: ConfiguredAccessParts): Promise<ConfiguredAccess> {
+    return new ConfiguredAccess(parts, await parts.build());
+  }
+
+  /** Reads all files again. Rejects if one cannot be used: then everything stays as it was. */
+  reload(): Promise<void> {
+    const reloaded = this.#reloading.then(async () => {
+      this.#state = await this.#parts.build();
+      for (const callback of this.#callbacks) callback();
+    });
+    this.#reloading = reloaded.catch(() => {});
+    return reloaded;
+  }
+
+  async authenticate(credentials: Credentials): Promise<Verdict> {
+    const verdict = this.#embedded(credentials) ?? (await this.#asked(credentials));
+    if (verdict.allowed || verdict.reason === SERVER_UNAVAILABLE) return verdict;
+    await this.#parts.failures.add(credentials.address ?? '');
+    return verdict;
+  }
+
+  mayPublish(who: Identity, topic: string): boolean {
+    return this.#state.rules.allow(who, 'publish', topic);
+  }
+
+  maySubscribe(who: Identity, filter: string): boolean {
+    return this.#state.rules.allow(who, 'subscribe', withoutShare(filter));
+  }
+
+  get restrictsDelivery(): boolean {
+    return this.#state.rules.restrictDelivery;
+  }
+
+  mayReceive(who: Identity, topic: string): boolean {
+    if (!this.#state.rules.allow(who, 'subscribe', topic)) return false;
+    // What somebody else has asked for comes to all who subscribed: each gets of it what it may read itself.
+    return !topic.startsWith('MQfile/') || this.mayReadHistory(who, replayedTopic(topic));
+  }
+
+  mayReadHistory(who: Identity, filter: string): boolean {
+    const { rules } = this.#state;
+    return rules.allow(who, 'history', filter) && rules.allow(who, 'subscribe', filter);
+  }
+
+  isTransferClient(who: Identity): boolean {
+    return who.user === TRANSFER_USER && this.#state.rules.allow(who, 'publish', 'ParquetFile/#');
+  }
+
+  onChange(callback: () => void): void {
+    this.#callbacks.push(callback);
+  }
+
+  /** undefined: it is another client. */
+  #embedded({ clientId, user, password, local }: Credentials): Verdict | undefined {
+    const { embedded } = this.#parts;
+    if (clientId !== embedded.clientId) return undefined;
+    const secret = Buffer.from(embedded.password);
+    const right =
+      local &&
+      user === TRANSFER_USER &&
+      password?.length === secret.length &&
+      timingSafeEqual(password, secret);
+    return right ? { allowed: true, user } : { allowed: false, reason: NOT_AUTHORIZED };
+  }
+
+  async #asked(credentials: Credentials): Promise<Verdict> {
+    const { chain } = this.#state;
+    const { user } = credentials;
+    // Nobody has asked for a password: then it is nobody's name.
+    if (chain === null) return user === TRANSFER_USER ? WRONG : { allowed: true, user };
+    try {
+      for (const link of chain) {
+        const verdict = await link.authenticate(credentials);
+        if (verdict !== null) return verdict;
+      }
+      return WRONG;
+    } catch (error) {
+      this.#parts.log.error({ err: asKnown(error) }, 'a client could not be authenticated');
+      return UNAVAILABLE;
+    }
+  }
+}
+
+function withoutShare(filter: string): string {
+  return filter.startsWith('$share/') ? filter.slice(filter.indexOf('/', '$share/'.length) + 1) : filter;
+}
+
+/** The topic of the message on `MQfile/<id>/<key>/<topic>`; all topics where it did not fit. */
+function replayedTopic(topic: string): string {
+  const afterId = topic.indexOf('/', 'MQfile/'.length);
+  const afterKey = afterId === -1 ? -1 : topic.indexOf('/', afterId + 1);
+  return afterKey === -1 ? '#' : topic.slice(afterKey + 1);
+}

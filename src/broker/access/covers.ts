@@ -1,0 +1,21 @@
+/**
+ * Whether `wide` matches every topic that `narrow` matches. Both are well-formed filters; a topic name is one that
+ * matches itself.
+ */
+export function covers(wide: string, narrow: string): boolean {
+  const outer = levelsOf(wide);
+  const inner = levelsOf(narrow);
+  // A leading wildcard does not match a topic that starts with $ [MQTT-4.7.2-1].
+  if (outer[0] === '+' && inner[0].startsWith('$')) return false;
+  for (const [i, level] of outer.entries()) {
+    if (level === '#') return true;
+    if (i >= inner.length || inner[i] === '#') return false;
+    if (level !== '+' && level !== inner[i]) return false;
+  }
+  return outer.length === inner.length;
+}
+
+/** `#` alone matches at least one level, which is what `+/#` says. */
+function levelsOf(filter: string): string[] {
+  return filter === '#' ? ['+', '#'] : filter.split('/');
+}

@@ -1,0 +1,144 @@
+import { isOwnTopic, TRANSFER_USER } from '../../topics.js';
+import { type Identity, isRequestTopic } from './access.js';
+import { covers } from './covers.js';
+import { type Action, Rule, type WrittenRule } from './rule.js';
+
+export interface Decision {
+  readonly allowed: boolean;
+  /** What decided; null: no rule did. */
+  readonly rule: Rule | null;
+  readonly why: string;
+  /** What did not decide, and why not, in order. */
+  readonly passed: readonly string[];
+}
+
+/** Of topics and filters that one client asked for; when there are more, they are decided anew. */
+const MOST_REMEMBERED = 1024;
+const MOST_CHARACTERS = 256;
+
+/** After those that are written, for the broker's own topics: ask, and read what comes. */
+const BUILT_IN: readonly WrittenRule[] = [
+  { permit: 'allow', action: ['publish'], topic: ['$STREAM/#'], place: 'built in' },
+  {
+    permit: 'allow',
+    action: ['subscribe'],
+    topic: ['$STREAM/#', 'MQfile/#', 'ParquetFile/#', '$SYS/#'],
+    place: 'built in',
+  },
+];
+
+/** Rules in their order: the first that is for the client, the action and the topic decides. */
+export class Rules {
+  /** Some topics of a filter that may be subscribed to may be denied. */
+  readonly restrictDelivery: boolean;
+  readonly #rules: readonly Rule[];
+  readonly #otherwise: 'allow' | 'deny';
+  #rights = new WeakMap<Identity, Rights>();
+
+  /** `otherwise`: what holds where no rule decides. `first`: built-in rules that nothing written can overrule. */
+  constructor(
+    written: readonly WrittenRule[],
+    otherwise: 'allow' | 'deny',
+    first: readonly WrittenRule[] = [],
+  ) {
+    this.#rules = [...first, ...written, ...BUILT_IN].map((rule) => new Rule(rule));
+    this.#otherwise = otherwise;
+    this.restrictDelivery = written.some(
+      ({ permit, action }) => permit === 'deny' && action.includes('subscribe'),
+    );
+  }
+
+  /** Remembered for each identity. `filter` may be a topic name. */
+  allow(who: Identity, action: Action, filter: string): boolean {
+    let rights = this.#rights.get(who);
+    if (rights === undefined) {
+      rights = new Rights(this.#rules, this.#otherwise, who);
+      this.#rights.set(who, rights);
+    }
+    return rights.allow(action, filter);
+  }
+
+  /** The same with reasons. */
+  decide(who: Identity, action: Action, filter: string): Decision {
+    const passed: string[] = [];
+    const reserved = action === 'publish' ? reservedFor(who, filter) : null;
+    if (reserved !== null) return { allowed: false, rule: null, why: reserved, passed };
+    for (const rule of this.#rules) {
+      const why = mismatch(rule, who, action, filter);
+      if (why === null) {
+        const allowed = rule.written.permit === 'allow';
+        return { allowed, rule, why: `${rule.written.place}: ${rule}`, passed };
+      }
+      passed.push(`${rule.written.place}: ${rule}: ${why}`);
+    }
+    const why = `no rule is for it, and then everything is ${this.#otherwise === 'allow' ? 'allowed' : 'denied'}`;
+    return { allowed: this.#otherwise === 'allow', rule: null, why, passed };
+  }
+}
+
+/** What one client may do. */
+class Rights {
+  readonly #who: Identity;
+  readonly #otherwise: boolean;
+  readonly #entries: readonly { allow: boolean; action: readonly Action[]; filters: readonly string[] }[];
+  readonly #remembered: Readonly<Record<Action, Map<string, boolean>>> = {
+    publish: new Map(),
+    subscribe: new Map(),
+    history: new Map(),
+  };
+
+  constructor(rules: readonly Rule[], otherwise: 'allow' | 'deny', who: Identity) {
+    this.#who = who;
+    this.#otherwise = otherwise === 'allow';
+    this.#entries = rules
+      .filter((rule) => rule.mismatch(who) === null)
+      .map((rule) => ({
+        allow: rule.written.permit === 'allow',
+        action: rule.written.action,
+        filters: rule.filtersFor(who),
+      }));
+  }
+
+  allow(action: Action, filter: string): boolean {
+    const remembered = this.#remembered[action];
+    const known = remembered.get(filter);
+    if (known !== undefined) return known;
+    const allowed = this.#decide(action, filter);
+    if (remembered.size >= MOST_REMEMBERED) remembered.clear();
+    // Those of replays never come again.
+    if (filter.length <= MOST_CHARACTERS && !isOwnTopic(filter)) remembered.set(filter, allowed);
+    return allowed;
+  }
+
+  #decide(action: Action, filter: string): boolean {
+    if (action === 'publish' && reservedFor(this.#who, filter) !== null) return false;
+    const decisive = this.#entries.find(
+      (entry) => entry.action.includes(action) && entry.filters.some((wide) => covers(wide, filter)),
+    );
+    return decisive?.allow ?? this.#otherwise;
+  }
+}
+
+/** Why a client cannot publish on one of the broker's own topics, whatever the rules say; null if it can. */
+function reservedFor({ user }: Identity, topic: string): string | null {
+  if (!isOwnTopic(topic) || isRequestTopic(topic)) return null;
+  if (!topic.startsWith('ParquetFile/')) return 'the topic is reserved for the broker';
+  return user === TRANSFER_USER ? null : 'the topic is reserved for the transfer client';
+}
+
+/** Why a rule does not decide, or null if it does. */
+function mismatch(rule: Rule, who: Identity, action: Action, filter: string): string | null {
+  const { written } = rule;
+  const notFor = rule.mismatch(who);
+  if (notFor !== null) return notFor;
+  if (!written.action.includes(action)) return `is for ${written.action.join(', ')}`;
+  const filters = rule.filtersFor(who);
+  if (filters.some((wide) => covers(wide, filter))) return null;
+  if (filters.length < written.topic.length) return 'the names of this client do not fit into its topic';
+  if (filters.some((narrow) => covers(filter, narrow))) {
+    return written.permit === 'deny'
+      ? 'is for a part of the filter: messages of that part are not delivered'
+      : 'is for a part of the filter only';
+  }
+  return 'is for other topics';
+}
