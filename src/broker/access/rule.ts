@@ -73,8 +73,8 @@ function filled(template: string, { user, clientId }: Identity): string | null {
     usable &&= value !== null && value !== '' && !UNUSABLE.test(value);
     return value ?? '';
   });
-  if (!usable || filter === template) return usable ? filter : null;
+  if (!usable) return null;
   // A client that calls itself $SYS or MQfile must not get the broker's topics by "${clientId}/#".
-  const named = template.split('/', 1)[0].includes('${');
+  const named = template.split('/', 1)[0].search(PLACEHOLDER) !== -1;
   return named && (filter.startsWith('$') || isOwnTopic(filter)) ? null : filter;
 }
