@@ -37,9 +37,12 @@ export interface FileAccess {
 export interface AccessParts {
   readonly log: AccessLog;
   readonly fs: FileAccess;
-  /** The transfer client inside this process. */
-  readonly embedded: { readonly clientId: string; readonly password: string };
+  /** Of the transfer client inside this process. */
+  readonly transferPassword: string;
 }
+
+/** The client id of the transfer client inside the process. */
+export const EMBEDDED_TRANSFER = `${TRANSFER_USER}-embedded`;
 
 /** Passwords looked at together, of the four threads of Node's pool, and logins that wait for it. */
 const HASHES = { most: 2, waiting: 1000 };
@@ -74,7 +77,7 @@ class Lasting {
 /** Rejects with a code of the table if a file cannot be used. */
 export async function openAccess(config: AccessConfig, parts: AccessParts) {
   const { authentication, acl } = config;
-  const { log, embedded } = parts;
+  const { log, transferPassword: password } = parts;
   if (authentication.length === 0 && acl.file === undefined && acl.rules.length === 0) return OPEN_ACCESS;
   const lasting = new Lasting(log);
   const failures = new Failures({
@@ -85,13 +88,13 @@ export async function openAccess(config: AccessConfig, parts: AccessParts) {
     const chain = await Promise.all(authentication.map((link) => authenticatorOf(link, lasting, parts)));
     return { chain: chain.length === 0 ? null : chain, rules: await rulesOf(config, parts) };
   };
-  return ConfiguredAccess.open({ build, failures, embedded, log });
+  return ConfiguredAccess.open({ build, failures, embedded: { clientId: EMBEDDED_TRANSFER, password }, log });
 }
 
 /** The rules of a configuration, wherever they are written. */
 export async function rulesOf(
   { authentication, acl }: AccessConfig,
-  { log, fs, embedded }: AccessParts,
+  { log, fs }: Omit<AccessParts, 'transferPassword'>,
 ): Promise<Rules> {
   const written: WrittenRule[] =
     acl.file === undefined
@@ -111,7 +114,7 @@ export async function rulesOf(
   const transfer: WrittenRule = {
     permit: 'allow',
     user: TRANSFER_USER,
-    clientId: embedded.clientId,
+    clientId: EMBEDDED_TRANSFER,
     action: ['publish', 'subscribe'],
     topic: ['ParquetFile/#', '$STREAM/transfer'],
     place: 'built in',

@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import * as files from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { openAccess } from './access.js';
+import { EMBEDDED_TRANSFER, openAccess } from './access.js';
 import { outletOf, ownPacket, replyBy } from './answers.js';
 import type { Access } from './broker/access/access.js';
 import { Broker } from './broker/broker.js';
@@ -29,7 +29,7 @@ import { Transfers } from './query/transfers.js';
 import { within } from './recorder/keeper.js';
 import type { RecorderModules, StreamCount } from './recorder/protocol.js';
 import { Streams } from './streams.js';
-import { isOwnTopic, TRANSFER_USER, topicFault } from './topics.js';
+import { isOwnTopic, topicFault } from './topics.js';
 import { TransferClient } from './transfer/client.js';
 import { TRANSFER_TOPIC } from './transfer/topics.js';
 
@@ -50,8 +50,6 @@ export interface Message {
   readonly retain?: boolean;
 }
 
-const EMBEDDED = 'embedded';
-const EMBEDDED_ID = `${TRANSFER_USER}-${EMBEDDED}`;
 /** How long a stop may take if nothing else is said. */
 const CLOSE_MS = 5000;
 
@@ -117,7 +115,7 @@ export class App {
       access,
     });
     this.transfers = new Transfers(catalog, config.dataDir, config.transfer.chunkBytes, (order) =>
-      this.broker.requestTransfer(ownPacket(TRANSFER_TOPIC, JSON.stringify(order)), EMBEDDED_ID),
+      this.broker.requestTransfer(ownPacket(TRANSFER_TOPIC, JSON.stringify(order)), EMBEDDED_TRANSFER),
     );
     this.requests = new Requests({
       catalog,
@@ -144,8 +142,7 @@ export class App {
     const log = parts.log ?? createLog(config.log, (line) => process.stderr.write(line));
     const time = parts.time ?? systemTime();
     const transferPassword = randomBytes(32).toString('hex');
-    const embedded = { clientId: EMBEDDED_ID, password: transferPassword };
-    const access = await openAccess(config, { log, fs: files, embedded });
+    const access = await openAccess(config, { log, fs: files, transferPassword });
     const releaseDataDir = await holdDataDir(config.dataDir);
     let opening: ClockOpening | null = null;
     let streams: Streams | null = null;
@@ -284,7 +281,7 @@ export class App {
         url: localUrl(first),
         log: this.log,
         password: this.#transferPassword,
-        random: () => EMBEDDED,
+        clientId: EMBEDDED_TRANSFER,
       });
     }
     this.#opened = true;

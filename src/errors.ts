@@ -19,6 +19,7 @@ export const ERRORS = {
   CONFIG_INVALID: { message: '%s', reason: 0x83, status: 400 },
   ACCESS_FILE_UNREADABLE: { message: 'the access file %s cannot be read: %s', reason: 0x83, status: 500 },
   ACCESS_FILE_INVALID: { message: 'the access file %s cannot be used: %s', reason: 0x83, status: 400 },
+  PASSWORD_UNUSABLE: { message: 'the password cannot be used: %s', reason: 0x83, status: 400 },
   DATA_DIR_IN_USE: {
     message: 'the data folder %s is in use by process %s (started %s); stop it or choose another dataDir',
     reason: 0x83,

@@ -1,10 +1,12 @@
 import { Command } from 'commander';
 import { VERSION } from '../version.js';
+import { aclVerb } from './acl.js';
 import { checkVerb } from './check.js';
 import { demoVerb } from './demo.js';
 import { OK, reportFailure } from './failure.js';
 import { filesVerb } from './files.js';
 import { flushVerb } from './flush.js';
+import { passwdVerb } from './passwd.js';
 import { receiveVerb } from './receive.js';
 import { replayVerb } from './replay.js';
 import { searchVerb } from './search.js';
@@ -21,6 +23,8 @@ const VERBS = [
   filesVerb,
   transferVerb,
   receiveVerb,
+  passwdVerb,
+  aclVerb,
   demoVerb,
 ];
 

@@ -13,7 +13,11 @@ export interface VerbDefinition<Options> {
   /** Shown by --help. */
   readonly examples: readonly string[];
   /** The exit code. What it throws is told, and makes one. */
-  readonly run: (options: Options & CommonOptions, terminal: Terminal) => Promise<number>;
+  readonly run: (
+    options: Options & CommonOptions,
+    terminal: Terminal,
+    args: readonly string[],
+  ) => Promise<number>;
 }
 
 /** Adds a verb to the program. */
@@ -26,6 +30,6 @@ export function verb<Options extends object>(definition: VerbDefinition<Options>
     options(command)
       .addOption(new Option('--json', 'print JSON, one value a line'))
       .addHelpText('after', `\nExamples:\n${examples.map((one) => `  $ mqtt-stream ${one}\n`).join('')}`)
-      .action(async () => ended(await run(command.opts<Options & CommonOptions>(), terminal)));
+      .action(async () => ended(await run(command.opts<Options & CommonOptions>(), terminal, command.args)));
   };
 }

@@ -75,7 +75,6 @@ export function parseRules(text: string, name: string): (AclRule & { readonly pl
 /** Why the topic of a rule is no filter, or null if it is. */
 function templateFault(text: string): string | null {
   const known = text.replaceAll(/\$\{(username|clientId)\}/g, 'x');
-  // biome-ignore lint/suspicious/noTemplateCurlyInString: this is how they are written
   if (known.includes('${')) return 'there are ${username} and ${clientId} only';
   if (known.startsWith('$share/')) return 'rules are for what is subscribed to; leave $share/<group> out';
   return filterFault(known);

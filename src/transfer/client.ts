@@ -15,8 +15,8 @@ export interface TransferClientOptions {
   readonly dataDir?: string;
   readonly log: TransferLog;
   readonly open?: OpenFile;
-  /** Makes the client id unique. */
-  readonly random?: () => string;
+  /** Made up if left out. */
+  readonly clientId?: string;
   readonly reconnectMs?: ConnectionOptions['reconnectMs'];
   /** How long `close` tries to tell receivers about files it does not send any more. */
   readonly closeMs?: number;
@@ -51,10 +51,9 @@ export class TransferClient {
   /** Resolves once requests are received. @throws BROKER_UNREACHABLE */
   static async start(options: TransferClientOptions): Promise<TransferClient> {
     const client = new TransferClient(options);
-    const random = options.random ?? (() => randomBytes(8).toString('hex'));
     client.#connection = await Connection.open({
       url: options.url,
-      clientId: `${TRANSFER_USER}-${random()}`,
+      clientId: options.clientId ?? `${TRANSFER_USER}-${randomBytes(8).toString('hex')}`,
       username: TRANSFER_USER,
       password: options.password,
       filter: TRANSFER_TOPIC,

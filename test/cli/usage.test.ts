@@ -3,7 +3,19 @@ import { test } from 'node:test';
 import { VERSION } from '../../src/version.js';
 import { run } from './program.js';
 
-const VERBS = ['start', 'check', 'flush', 'search', 'replay', 'files', 'transfer', 'receive', 'demo'];
+const VERBS = [
+  'start',
+  'check',
+  'flush',
+  'search',
+  'replay',
+  'files',
+  'transfer',
+  'receive',
+  'demo',
+  'passwd',
+  'acl',
+];
 
 test('--help lists every verb, --version prints the version', async () => {
   const help = await run('--help');
@@ -35,6 +47,10 @@ const WRONG: readonly [name: string, args: readonly string[], says: RegExp][] = 
   ['a negative rate', ['replay', '--stream', 'a', '--rate', '-1'], /'-1' is invalid/],
   ['a rate that is no number', ['replay', '--stream', 'a', '--rate', 'fast'], /'fast' is invalid/],
   ['a bad id', ['files', '--stream', 'a', '--id', 'a/b'], /'a\/b' is invalid/],
+  ['nobody to add', ['passwd', 'add', 'users'], /missing required argument 'user'/],
+  ['nothing that passwd does', ['passwd', 'change', 'users', 'ada'], /'change' is invalid/],
+  ['a topic that is none', ['acl', 'test', 'ada', 'publish', 'a/#'], /no wildcard/],
+  ['a filter that is none', ['acl', 'test', 'ada', 'subscribe', 'a#'], /stands alone/],
   ['an option without its value', ['start', '--config'], /argument missing/],
 ];
 

@@ -25,7 +25,6 @@ const UNUSABLE = /[+#/\0]/;
 
 /** Whether a rule asks who the user is. */
 export function asksForUser({ user, topic }: WrittenRule): boolean {
-  // biome-ignore lint/suspicious/noTemplateCurlyInString: this is how it is written
   return user !== undefined || topic.some((template) => template.includes('${username}'));
 }
 

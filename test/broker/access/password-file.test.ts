@@ -8,7 +8,7 @@ const HASH = await cheapHash('x');
 const TEXT = passwordHashText(HASH);
 
 test('users, comments and empty lines; names may hold whatever a line may', () => {
-  const names = ['ada', 'a:b', '__proto__', 'ü 1', ' x', 'a#', '+', '#/'.slice(1)];
+  const names = ['ada', 'a:b', '__proto__', 'ü 1', ' x', 'a#', '+', '/'];
   const lines = ['# people', '', ...names.map((name) => `${name}:${TEXT}`), '   '];
   for (const end of ['\n', '\r\n']) {
     const { users } = new PasswordFile(lines.join(end) + end, 'f');
