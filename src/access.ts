@@ -82,7 +82,7 @@ export async function openAccess(config: AccessConfig, parts: AccessParts) {
   const lasting = new Lasting(log);
   const failures = new Failures({
     now: () => performance.now(),
-    sleep: (ms) => delay(ms, undefined, { ref: false }),
+    sleep: (ms) => delay(ms),
   });
   const build = async () => {
     const chain = await Promise.all(authentication.map((link) => authenticatorOf(link, lasting, parts)));

@@ -1,4 +1,5 @@
 import { type App, createApp } from '../app.js';
+import { asKnown } from '../errors.js';
 import { createLog, type Logger } from '../log.js';
 import { type ConfigOptions, configOf, withConfig } from './config-options.js';
 import { FAILED, OK } from './failure.js';
@@ -25,9 +26,20 @@ export const startVerb = verb<ConfigOptions>({
       terminal.out(options.json ? JSON.stringify({ event, ...fields }) : text);
 
     const end = Promise.race([stopSignal(), fault(log)]);
-    process.on('SIGHUP', () => log.info('SIGHUP is ignored: the configuration is read at the start only'));
+    let reload = async () => log.info('SIGHUP is ignored until the broker has started');
+    process.on('SIGHUP', () => void reload());
     if (config.streams.length === 0) log.warn('no stream is configured: nothing is captured');
     const app = await createApp(config, { log });
+    reload = async () => {
+      try {
+        await app.reload();
+        log.info(
+          'users, keys and rules were read again; the rest of the configuration is read at the start only',
+        );
+      } catch (error) {
+        log.error({ err: asKnown(error) }, 'nothing was reloaded: everything stays as it was');
+      }
+    };
     announce(app, say);
 
     const reason = await end;
