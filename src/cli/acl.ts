@@ -2,9 +2,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { Argument, type Command } from 'commander';
 import { rulesOf } from '../access.js';
 import { isLocalAddress } from '../addresses.js';
-import type { Identity } from '../broker/access/access.js';
 import { ACTIONS, type Action } from '../broker/access/rule.js';
-import type { Decision, Rules } from '../broker/access/rules.js';
 import { filterFault, topicFault } from '../topics.js';
 import { type ConfigOptions, configOf, withConfig } from './config-options.js';
 import { FAILED, OK } from './failure.js';
@@ -38,7 +36,7 @@ export const aclVerb = verb<AclOptions>({
     const log = { debug: say, info: say, warn: say, error: say };
     const rules = await rulesOf(config, { log, fs: { readFile, stat } });
     const who = { clientId, user: user === '' ? null : user, address, local: isLocalAddress(address) };
-    const { allowed, why, passed, rule } = decided(rules, who, action as Action, topic);
+    const { allowed, why, passed, rule } = rules.decide(who, action as Action, topic);
     if (json) {
       terminal.out(JSON.stringify({ allowed, rule: rule?.written.place ?? null, why, passed }));
     } else {
@@ -48,14 +46,6 @@ export const aclVerb = verb<AclOptions>({
     return allowed ? OK : FAILED;
   },
 });
-
-/** Who may not subscribe to a topic may not read its history either. */
-function decided(rules: Rules, who: Identity, action: Action, topic: string): Decision {
-  const decision = rules.decide(who, action, topic);
-  if (action !== 'history' || !decision.allowed) return decision;
-  const subscribe = rules.decide(who, 'subscribe', topic);
-  return subscribe.allowed ? decision : { ...subscribe, why: `history needs subscribe: ${subscribe.why}` };
-}
 
 function checkTopic(command: Command): void {
   const [, , action, topic] = command.args;

@@ -15,6 +15,18 @@ export function covers(wide: string, narrow: string): boolean {
   return outer.length === inner.length;
 }
 
+/** Whether there is a topic that both match. */
+export function overlap(one: string, other: string): boolean {
+  const [a, b] = [levelsOf(one), levelsOf(other)];
+  if ((a[0] === '+' && b[0].startsWith('$')) || (b[0] === '+' && a[0].startsWith('$'))) return false;
+  for (let i = 0; i < a.length || i < b.length; i++) {
+    if (a[i] === '#' || b[i] === '#') return true;
+    if (a[i] === undefined || b[i] === undefined) return false;
+    if (a[i] !== b[i] && a[i] !== '+' && b[i] !== '+') return false;
+  }
+  return true;
+}
+
 /** `#` alone matches at least one level, which is what `+/#` says. */
 function levelsOf(filter: string): string[] {
   return filter === '#' ? ['+', '#'] : filter.split('/');

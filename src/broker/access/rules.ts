@@ -1,6 +1,6 @@
 import { isOwnTopic, TRANSFER_USER } from '../../topics.js';
 import { type Identity, isRequestTopic } from './access.js';
-import { covers } from './covers.js';
+import { covers, overlap } from './covers.js';
 import { type Action, Rule, type WrittenRule } from './rule.js';
 
 export interface Decision {
@@ -48,7 +48,11 @@ export class Rules {
     );
   }
 
-  /** Remembered for each identity. `filter` may be a topic name. */
+  /**
+   * Remembered for each identity. `filter` may be a topic name. To subscribe to a filter one rule has to cover it,
+   * and what is denied of it is kept back at delivery. Of history there is no part: it is for those only who may
+   * read, and subscribe to, every topic of the filter.
+   */
   allow(who: Identity, action: Action, filter: string): boolean {
     let rights = this.#rights.get(who);
     if (rights === undefined) {
@@ -60,11 +64,19 @@ export class Rules {
 
   /** The same with reasons. */
   decide(who: Identity, action: Action, filter: string): Decision {
+    if (action !== 'history') return this.#decide(who, action, filter, false);
+    const history = this.#decide(who, action, filter, true);
+    if (!history.allowed) return history;
+    const subscribe = this.#decide(who, 'subscribe', filter, true);
+    return subscribe.allowed ? history : { ...subscribe, why: `history needs subscribe: ${subscribe.why}` };
+  }
+
+  #decide(who: Identity, action: Action, filter: string, whole: boolean): Decision {
     const passed: string[] = [];
     const reserved = action === 'publish' ? reservedFor(who, filter) : null;
     if (reserved !== null) return { allowed: false, rule: null, why: reserved, passed };
     for (const rule of this.#rules) {
-      const why = mismatch(rule, who, action, filter);
+      const why = mismatch(rule, who, action, filter, whole);
       if (why === null) {
         const allowed = rule.written.permit === 'allow';
         return { allowed, rule, why: `${rule.written.place}: ${rule}`, passed };
@@ -111,12 +123,24 @@ class Rights {
   }
 
   #decide(action: Action, filter: string): boolean {
+    if (action === 'history')
+      return this.#first(action, filter, true) && this.#first('subscribe', filter, true);
     if (action === 'publish' && reservedFor(this.#who, filter) !== null) return false;
+    return this.#first(action, filter, false);
+  }
+
+  #first(action: Action, filter: string, whole: boolean): boolean {
     const decisive = this.#entries.find(
-      (entry) => entry.action.includes(action) && entry.filters.some((wide) => covers(wide, filter)),
+      ({ allow, action: actions, filters }) =>
+        actions.includes(action) && filters.some((one) => decides(one, allow, filter, whole)),
     );
     return decisive?.allow ?? this.#otherwise;
   }
+}
+
+/** Whether a rule for `wide` decides about `filter`. `whole`: what denies a part of it denies all of it. */
+function decides(wide: string, allow: boolean, filter: string, whole: boolean): boolean {
+  return covers(wide, filter) || (whole && !allow && overlap(wide, filter));
 }
 
 /** Why a client cannot publish on one of the broker's own topics, whatever the rules say; null if it can. */
@@ -127,18 +151,17 @@ function reservedFor({ user }: Identity, topic: string): string | null {
 }
 
 /** Why a rule does not decide, or null if it does. */
-function mismatch(rule: Rule, who: Identity, action: Action, filter: string): string | null {
+function mismatch(rule: Rule, who: Identity, action: Action, filter: string, whole: boolean): string | null {
   const { written } = rule;
   const notFor = rule.mismatch(who);
   if (notFor !== null) return notFor;
   if (!written.action.includes(action)) return `is for ${written.action.join(', ')}`;
   const filters = rule.filtersFor(who);
-  if (filters.some((wide) => covers(wide, filter))) return null;
+  const allow = written.permit === 'allow';
+  if (filters.some((one) => decides(one, allow, filter, whole))) return null;
   if (filters.length < written.topic.length) return 'the names of this client do not fit into its topic';
-  if (filters.some((narrow) => covers(filter, narrow))) {
-    return written.permit === 'deny'
-      ? 'is for a part of the filter: messages of that part are not delivered'
-      : 'is for a part of the filter only';
-  }
-  return 'is for other topics';
+  if (!filters.some((one) => overlap(one, filter))) return 'is for other topics';
+  return allow
+    ? 'is for a part of the filter only'
+    : 'is for a part of the filter: messages of that part are not delivered';
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { covers } from '../../../src/broker/access/covers.js';
+import { covers, overlap } from '../../../src/broker/access/covers.js';
 import { filterFault, topicMatcher } from '../../../src/topics.js';
 
 /** All lists of 1 to `most` of some levels, as topics or filters. */
@@ -11,7 +11,7 @@ function all(levels: readonly string[], most: number): string[] {
   return [...shorter, ...next];
 }
 
-test('a filter covers another one exactly if every topic of that is one of its own', () => {
+test('a filter covers another one if every topic of that is one of its own, and overlaps it if one is', () => {
   // A level more than the filters have, and a level that none of them names. The empty topic, on which nobody
   // publishes, counts as one.
   const topics = all(['a', 'b', '', '$x', 'other'], 4);
@@ -23,14 +23,18 @@ test('a filter covers another one exactly if every topic of that is one of its o
     }),
   );
   let covering = 0;
+  let overlapping = 0;
   for (const [wide, outer] of matched) {
     for (const [narrow, inner] of matched) {
       const expected = [...inner].every((topic) => outer.has(topic));
       assert.equal(covers(wide, narrow), expected, `${wide} covers ${narrow}`);
       if (expected) covering++;
+      const common = [...inner].some((topic) => outer.has(topic));
+      assert.equal(overlap(wide, narrow), common, `${wide} overlaps ${narrow}`);
+      if (common) overlapping++;
     }
   }
-  assert.ok(filters.length > 150 && covering > 1000);
+  assert.ok(filters.length > 150 && covering > 1000 && overlapping > covering);
 });
 
 test('a topic name is covered exactly by the filters that match it', () => {

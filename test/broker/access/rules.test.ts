@@ -61,6 +61,26 @@ test('a filter is allowed if one rule covers it; what is denied of it is kept ba
   assert.equal(ofPublish.restrictDelivery, false);
 });
 
+test('history of a filter is for those only who may read, and subscribe to, all of it', () => {
+  const all = rule({ topic: 'a/#' });
+  for (const action of [['history'], ['subscribe']] as Action[][]) {
+    const rules = new Rules([rule({ permit: 'deny', topic: 'a/+/secret', action }), all], 'deny');
+    for (const filter of ['a/#', 'a/b/#', 'a/+/+', 'a/b/+', 'a/b/secret', '#', 'a/+/#']) {
+      assert.equal(rules.allow(who(), 'history', filter), false, filter);
+    }
+    for (const filter of ['a', 'a/b', 'a/+', 'a/b/open', 'a/b/c/#', 'a/secret']) {
+      assert.equal(rules.allow(who(), 'history', filter), true, filter);
+    }
+  }
+  // What comes after the rule that allows denies nothing.
+  const rules = new Rules([all, rule({ permit: 'deny', topic: 'a/secret' })], 'deny');
+  assert.equal(rules.allow(who(), 'history', 'a/#'), true);
+  assert.match(
+    new Rules([rule({ permit: 'deny', topic: 'a/secret' }), all], 'deny').decide(who(), 'history', 'a/#').why,
+    /^here: deny all on a\/secret/,
+  );
+});
+
 test('the topics of the broker: everybody asks and reads, nobody publishes', () => {
   const rules = new Rules(
     [rule({ topic: '#' }), rule({ topic: '$SYS/#' }), rule({ topic: '$STREAM/#' })],
