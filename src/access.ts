@@ -45,7 +45,7 @@ export interface AccessParts {
 export const EMBEDDED_TRANSFER = `${TRANSFER_USER}-embedded`;
 
 /** Passwords looked at together, of the four threads of Node's pool, and logins that wait for it. */
-const HASHES = { most: 2, waiting: 1000 };
+const HASHES = { most: 2, waiting: 256 };
 const CALLBACKS = { most: 64, waiting: 1000 };
 
 const READABLE_BY_OTHERS = 0o004;

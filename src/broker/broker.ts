@@ -95,7 +95,8 @@ export class Broker extends AedesBase {
       authorizePublish: (client: object, { topic }: { topic: string }, done: (error?: Error) => void) => {
         // Only wills come this way, whoever's they are.
         const who = this.#connections.identityOf(client);
-        const allowed = !isOwnTopic(topic) && (who === undefined || access.mayPublish(who, topic));
+        const may = who === undefined ? !access.restrictsPublish : access.mayPublish(who, topic);
+        const allowed = !isOwnTopic(topic) && may;
         done(allowed ? undefined : new Error(`a will on "${topic}" is not allowed`));
       },
     });

@@ -97,7 +97,10 @@ export class Connections {
     if (connection === undefined) return;
     const identity = { ...connection.identity, clientId: client.id, user };
     void this.#parts.access.authenticate({ ...identity, password, certificate: null }).then((verdict) => {
-      if (!verdict.allowed) return done(refusalOf(verdict), false);
+      if (!verdict.allowed) {
+        this.#parts.stats.refusedLogins++;
+        return done(refusalOf(verdict), false);
+      }
       connection.identity = { ...identity, user: verdict.user };
       this.#identities.set(client, connection.identity);
       if (verdict.until !== undefined) this.#endAt(connection, verdict.until);

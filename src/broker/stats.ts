@@ -6,9 +6,11 @@ export class BrokerStats {
   bytesSent = 0;
   /** Not delivered to one subscriber: it read too slowly, or takes no packets of that size. */
   dropped = 0;
-  /** Not routed: reserved topic. */
+  /** Not routed: the topic is reserved, or the rules do not allow it. */
   refused = 0;
   /** Clients disconnected because too much of QoS 1 and 2 waited for them. */
   quotaDisconnects = 0;
+  /** CONNECTs that were not let in. */
+  refusedLogins = 0;
   connections = 0;
 }

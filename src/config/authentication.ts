@@ -28,7 +28,8 @@ const file = z
   .transform((path) => resolve(path));
 
 const url = z.string().refine(isHttp, {
-  error: ({ input }) => `expected http://... or https://... without user and password, got ${shown(input)}`,
+  // Without what is there instead: it may hold a password.
+  error: 'expected http://... or https://... without user and password',
 });
 
 /** One link of the chain. Flat, so that a wrong key is named; which keys there are depends on `type`. */

@@ -75,8 +75,14 @@ export const BROKER_SERIES: readonly Series<BrokerNow>[] = [
   {
     kind: 'counter',
     name: 'refused_publishes_total',
-    help: 'Messages not routed, because their topic is reserved.',
+    help: 'Messages not routed, because their topic is reserved or the rules do not allow it.',
     read: ({ broker }) => broker.stats.refused,
+  },
+  {
+    kind: 'counter',
+    name: 'refused_logins_total',
+    help: 'Clients that were not let in by authentication.',
+    read: ({ broker }) => broker.stats.refusedLogins,
   },
   {
     kind: 'counter',

@@ -24,6 +24,7 @@ for (const version of [3, 4, 5] as const) {
       assert.equal(version === 5 ? reasonCode : returnCode, version === 5 ? 0x86 : 4);
       await client.ended;
     }
+    assert.equal(broker.stats.refusedLogins, wrong.length);
     const client = await WireClient.open(t, tcp.port, version);
     const { returnCode, reasonCode } = await client.connect(ADA);
     assert.equal(version === 5 ? reasonCode : returnCode, 0);

@@ -38,6 +38,7 @@ const BROKER = [
   'sent_messages_total',
   'sent_bytes_total',
   'dropped_deliveries_total',
+  'refused_logins_total',
   'refused_publishes_total',
   'quota_disconnects_total',
   'delivery_queue_messages',

@@ -18,9 +18,13 @@ export class PasswordFile {
     const lines = text.split(/\r?\n/);
     // What ends the last line begins no other.
     if (lines.at(-1) === '') lines.pop();
+    const known = new Set<string>();
     for (const [i, line] of lines.entries()) {
       const entry = this.#entryOf(line, i + 1);
-      if (entry !== null && this.has(entry.user)) throw this.#fault(i + 1, `"${entry.user}" is there twice`);
+      if (entry !== null) {
+        if (known.has(entry.user)) throw this.#fault(i + 1, `"${entry.user}" is there twice`);
+        known.add(entry.user);
+      }
       this.#lines.push({ text: line, entry });
     }
   }
