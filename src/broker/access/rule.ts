@@ -1,6 +1,7 @@
 import { addressMatcher } from '../../addresses.js';
 import { isOwnTopic } from '../../topics.js';
 import type { Identity } from './access.js';
+import { type Levels, levelsOf } from './covers.js';
 
 export const ACTIONS = ['publish', 'subscribe', 'history'] as const;
 export type Action = (typeof ACTIONS)[number];
@@ -49,8 +50,11 @@ export class Rule {
   }
 
   /** Its filters for a client, without those that the names of the client do not fit into. */
-  filtersFor(who: Identity): string[] {
-    return this.written.topic.map((template) => filled(template, who)).filter((filter) => filter !== null);
+  filtersFor(who: Identity): Levels[] {
+    return this.written.topic
+      .map((template) => filled(template, who))
+      .filter((filter) => filter !== null)
+      .map(levelsOf);
   }
 
   toString(): string {

@@ -1,6 +1,6 @@
 import { isOwnTopic, TRANSFER_USER } from '../../topics.js';
 import { type Identity, isRequestTopic } from './access.js';
-import { covers, overlap } from './covers.js';
+import { covers, type Levels, levelsOf, overlap } from './covers.js';
 import { type Action, Rule, type WrittenRule } from './rule.js';
 
 export interface Decision {
@@ -73,10 +73,11 @@ export class Rules {
 
   #decide(who: Identity, action: Action, filter: string, whole: boolean): Decision {
     const passed: string[] = [];
+    const levels = levelsOf(filter);
     const reserved = action === 'publish' ? reservedFor(who, filter) : null;
     if (reserved !== null) return { allowed: false, rule: null, why: reserved, passed };
     for (const rule of this.#rules) {
-      const why = mismatch(rule, who, action, filter, whole);
+      const why = mismatch(rule, who, action, levels, whole);
       if (why === null) {
         const allowed = rule.written.permit === 'allow';
         return { allowed, rule, why: `${rule.written.place}: ${rule}`, passed };
@@ -92,7 +93,7 @@ export class Rules {
 class Rights {
   readonly #who: Identity;
   readonly #otherwise: boolean;
-  readonly #entries: readonly { allow: boolean; action: readonly Action[]; filters: readonly string[] }[];
+  readonly #entries: readonly { allow: boolean; action: readonly Action[]; filters: readonly Levels[] }[];
   readonly #remembered: Readonly<Record<Action, Map<string, boolean>>> = {
     publish: new Map(),
     subscribe: new Map(),
@@ -116,20 +117,22 @@ class Rights {
     const known = remembered.get(filter);
     if (known !== undefined) return known;
     const allowed = this.#decide(action, filter);
-    if (remembered.size >= MOST_REMEMBERED) remembered.clear();
     // Those of replays never come again.
-    if (filter.length <= MOST_CHARACTERS && !isOwnTopic(filter)) remembered.set(filter, allowed);
+    if (filter.length > MOST_CHARACTERS || isOwnTopic(filter)) return allowed;
+    if (remembered.size >= MOST_REMEMBERED) remembered.clear();
+    remembered.set(filter, allowed);
     return allowed;
   }
 
   #decide(action: Action, filter: string): boolean {
+    const levels = levelsOf(filter);
     if (action === 'history')
-      return this.#first(action, filter, true) && this.#first('subscribe', filter, true);
+      return this.#first(action, levels, true) && this.#first('subscribe', levels, true);
     if (action === 'publish' && reservedFor(this.#who, filter) !== null) return false;
-    return this.#first(action, filter, false);
+    return this.#first(action, levels, false);
   }
 
-  #first(action: Action, filter: string, whole: boolean): boolean {
+  #first(action: Action, filter: Levels, whole: boolean): boolean {
     const decisive = this.#entries.find(
       ({ allow, action: actions, filters }) =>
         actions.includes(action) && filters.some((one) => decides(one, allow, filter, whole)),
@@ -139,7 +142,7 @@ class Rights {
 }
 
 /** Whether a rule for `wide` decides about `filter`. `whole`: what denies a part of it denies all of it. */
-function decides(wide: string, allow: boolean, filter: string, whole: boolean): boolean {
+function decides(wide: Levels, allow: boolean, filter: Levels, whole: boolean): boolean {
   return covers(wide, filter) || (whole && !allow && overlap(wide, filter));
 }
 
@@ -151,7 +154,7 @@ function reservedFor({ user }: Identity, topic: string): string | null {
 }
 
 /** Why a rule does not decide, or null if it does. */
-function mismatch(rule: Rule, who: Identity, action: Action, filter: string, whole: boolean): string | null {
+function mismatch(rule: Rule, who: Identity, action: Action, filter: Levels, whole: boolean): string | null {
   const { written } = rule;
   const notFor = rule.mismatch(who);
   if (notFor !== null) return notFor;

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { covers, overlap } from '../../../src/broker/access/covers.js';
+import { covers as coversLevels, levelsOf, overlap as overlapOf } from '../../../src/broker/access/covers.js';
 import { filterFault, topicMatcher } from '../../../src/topics.js';
+
+const covers = (wide: string, narrow: string) => coversLevels(levelsOf(wide), levelsOf(narrow));
+const overlap = (one: string, other: string) => overlapOf(levelsOf(one), levelsOf(other));
 
 /** All lists of 1 to `most` of some levels, as topics or filters. */
 function all(levels: readonly string[], most: number): string[] {
