@@ -1,12 +1,12 @@
 import type { Duplex } from 'node:stream';
 import { isOwnTopic } from '../topics.js';
+import { type Access, type Identity, OPEN_ACCESS } from './access/access.js';
 import {
   AedesBase,
   type AedesClient,
   type InProcessDeliver,
-  isClientDelivery,
+  memoryPersistence,
   type PublishPacket,
-  storeWithoutSessions,
 } from './aedes-internals.js';
 import { type Capture, NO_CAPTURE, type Origin } from './capture.js';
 import { Connections } from './connections.js';
@@ -17,6 +17,7 @@ import { TopicTable } from './delivery/topic-table.js';
 import { Turn } from './delivery/turn.js';
 import { variantOf } from './delivery/variant.js';
 import { handleAcknowledgement } from './handlers/acks.js';
+import { handleConnect } from './handlers/connect.js';
 import { handlePacket } from './handlers/handlers.js';
 import type { HandlerParts } from './handlers/parts.js';
 import { handlePublish } from './handlers/publish.js';
@@ -26,12 +27,17 @@ import { type Keys, NOBODY, Pipeline } from './pipeline.js';
 import { Retained } from './retained.js';
 import { Sessions } from './sessions.js';
 import { BrokerStats } from './stats.js';
+import { Wills } from './wills.js';
 
 export interface BrokerLimits extends OutboxLimits {
   /** Largest packet taken, bytes. */
   readonly packetBytes: number;
   readonly connections: number;
   readonly topicLevels: number;
+  /** Longest keep-alive, ms; 0: any. */
+  readonly keepAlive: number;
+  /** Longest that a session outlives its connection, ms; 0: for ever. */
+  readonly sessionExpiry: number;
 }
 
 export interface BrokerOptions {
@@ -40,6 +46,7 @@ export interface BrokerOptions {
   readonly limits: BrokerLimits;
   readonly log: Log;
   readonly capture?: Capture;
+  readonly access?: Access;
 }
 
 /** What the rest of the house hears from the broker. */
@@ -71,39 +78,33 @@ export class Broker extends AedesBase {
   readonly #topics: TopicTable;
   readonly #log: Log;
   readonly #capture: Capture;
+  readonly #access: Access;
   readonly #keys: Keys;
   readonly #own: Origin;
   readonly #pipeline: Pipeline;
   readonly #connections: Connections;
+  readonly #wills: Wills;
   /** Somebody listens to aedes' event `publish`. */
   #watched = false;
 
-  constructor({ id, keys, limits, log, capture = NO_CAPTURE }: BrokerOptions) {
+  constructor({ id, keys, limits, log, capture = NO_CAPTURE, access = OPEN_ACCESS }: BrokerOptions) {
     super({
       id,
-      persistence: storeWithoutSessions((clientId) => this.sessions.get(clientId)?.lasting === true),
+      persistence: memoryPersistence(),
       maximumPacketSize: limits.packetBytes,
       mq: inProcessEmitter(() => this.router),
-      authenticate: (
-        client: AedesClient,
-        user: string | undefined,
-        _password: unknown,
-        done: Authenticated,
-      ) => {
-        this.#connections.identify(client, user);
-        done(null, true);
-      },
-      authorizePublish: (_client: unknown, packet: { topic: string }, done: (error?: Error) => void) =>
-        // Only wills come this way, whoever's they are.
-        isOwnTopic(packet.topic) ? done(new Error('a will cannot be on a reserved topic')) : done(),
     });
     this.clients = Object.create(null) as typeof this.clients;
     this.brokers = Object.create(null) as typeof this.brokers;
     this.retained = new Retained(id);
     this.#topics = new TopicTable(limits.topicLevels);
-    this.sessions = new Sessions(this.router, limits, this.stats);
+    this.#wills = new Wills({
+      publish: ({ identity }, packet) => this.#publishWill(identity, packet),
+    });
+    this.sessions = new Sessions({ router: this.router, limits, stats: this.stats, wills: this.#wills });
     this.#log = log;
     this.#capture = capture;
+    this.#access = access;
     this.#keys = keys;
     this.#own = capture.origin(null);
     this.#pipeline = new Pipeline({
@@ -127,6 +128,9 @@ export class Broker extends AedesBase {
       retained: this.retained,
       sessions: this.sessions,
       stats: this.stats,
+      access,
+      claim: (connection) => this.#connections.claim(connection),
+      connected: (connection, session) => this.#connections.connected(connection, session),
       packetOf: (message) => message.packet(id),
       onRequest: (packet, clientId) => this.events.onRequest(packet, clientId),
       onTransferPublish: (packet) => this.events.onTransferPublish(packet),
@@ -140,11 +144,15 @@ export class Broker extends AedesBase {
       sessions: this.sessions,
       stats: this.stats,
       log,
+      access,
+      onNamed: (client) => this._finishRegisterClient(client),
+      onGone: (client) => this.unregisterClient(client),
       onTransferGone: () => this.events.onTransferGone(),
       handlers: {
         moment: () => keys.look(),
         publish: (connection, message) => handlePublish(parts, connection, message),
         acknowledge: handleAcknowledgement,
+        connect: (connection, packet) => handleConnect(parts, connection, packet),
         other: (connection, packet) => handlePacket(parts, connection, packet),
         held: (connection, held) => this.#connections.setHeld(connection, held),
       },
@@ -175,9 +183,23 @@ export class Broker extends AedesBase {
       | ((error?: Error | null) => void)
       | undefined;
     const from = typeof client === 'function' ? null : (client as AedesClient | null);
+    this.#publishInside(packet, from?.id ? this.#capture.origin(from.id) : this.#own, finished);
+  }
+
+  #publishWill(identity: Identity, packet: PublishPacket): void {
+    const { topic } = packet;
+    const { clientId } = identity;
+    if (!isOwnTopic(topic) && this.#access.mayPublish(identity, topic)) {
+      this.#publishInside(packet, this.#capture.origin(clientId));
+    } else {
+      this.stats.refused++;
+      this.#log.info({ client: clientId, topic }, 'a will was refused: its client may not publish there');
+    }
+  }
+
+  #publishInside(packet: object, origin: Origin, finished?: (error?: Error | null) => void): void {
     const whole = { cmd: 'publish', qos: 0, retain: false, dup: false, ...packet } as PublishPacket;
     whole.payload = Buffer.isBuffer(whole.payload) ? whole.payload : Buffer.from(whole.payload ?? '');
-    const origin = from?.id ? this.#capture.origin(from.id) : this.#own;
     try {
       this.#keys.look();
       const message = this.#message(whole);
@@ -185,7 +207,7 @@ export class Broker extends AedesBase {
       message.detach();
       this.#pipeline.publish(message, origin, finished === undefined ? NOBODY : insidePublisher(finished));
     } catch (error) {
-      // aedes publishes wills in the middle of closing a connection, where nobody catches.
+      // A will is published in the middle of closing a connection, where nobody catches.
       this.#log.error({ err: error, topic: whole.topic }, 'a message could not be published');
       finished?.(error instanceof Error ? error : new Error(String(error)));
     }
@@ -214,7 +236,7 @@ export class Broker extends AedesBase {
   }
 
   override subscribe(topic: string, deliver: InProcessDeliver, done?: () => void): void {
-    if (!isClientDelivery(deliver)) this.router.addFunction(topic, deliver);
+    this.router.addFunction(topic, deliver);
     if (done !== undefined) setImmediate(done);
   }
 
@@ -223,12 +245,12 @@ export class Broker extends AedesBase {
     if (done !== undefined) setImmediate(done);
   }
 
-  override _wipeSession(client: AedesClient): void {
-    super._wipeSession(client);
-    const session = this.sessions.get(client.id);
-    // Another connection of the same client may have taken the session over.
-    if (session !== undefined && (session.outbox ?? { client }).client === client) this.sessions.end(session);
+  /** aedes would forget whoever has the identifier now. */
+  override unregisterClient(client: AedesClient): void {
+    if (this.clients[client.id] === client) super.unregisterClient(client);
   }
+
+  override scheduleSessionExpiry(): void {}
 
   get heldConnections(): number {
     return this.#connections.held;
@@ -248,6 +270,8 @@ export class Broker extends AedesBase {
 
   override close(done?: () => void): void {
     this.#connections.close();
+    this.#wills.close();
+    this.sessions.close();
     super.close(done);
   }
 
@@ -255,8 +279,6 @@ export class Broker extends AedesBase {
     return Message.of(this.#topics.named(packet.topic), packet, Date.now());
   }
 }
-
-type Authenticated = (error: Error | null, ok: boolean) => void;
 
 /** aedes subscribes its own functions (`$SYS`) through this; messages never pass here. */
 function inProcessEmitter(router: () => Router): object {

@@ -1,3 +1,4 @@
+import type { Identity } from './access/access.js';
 import type { AedesClient } from './aedes-internals.js';
 import { Backlog, type BacklogLimits } from './delivery/backlog.js';
 import type { Message } from './delivery/message.js';
@@ -6,6 +7,15 @@ import type { Output } from './delivery/output.js';
 import type { Subscription } from './delivery/subscription.js';
 import { variantOf } from './delivery/variant.js';
 import type { BrokerStats } from './stats.js';
+import type { Will } from './will.js';
+
+/** Expiry interval of a session that lasts until its client ends it (MQTT 5 section 3.1.2.11.2). */
+export const NEVER = 0xffff_ffff;
+
+/** An expiry interval within the limit, which is in ms; 0: none. */
+export function expiryWithin(seconds: number, limitMs: number): number {
+  return limitMs === 0 ? seconds : Math.min(seconds, Math.ceil(limitMs / 1000));
+}
 
 /** The connection that is told what becomes of a message. */
 export interface Told {
@@ -23,10 +33,18 @@ export class Session {
    */
   readonly received = new Map<number, Told | null>();
   readonly backlog: Backlog;
+  /** Who connected last. */
+  identity: Identity;
+  /** Seconds that it outlives the connection; 0: it ends with it. */
+  expiryInterval: number;
+  /** Of the connection, or of the last one while it waits for its delay. */
+  will: Will | null = null;
   #outbox: Outbox | null = null;
 
-  constructor(clientId: string, limits: BacklogLimits, stats: BrokerStats) {
-    this.clientId = clientId;
+  constructor(identity: Identity, expiryInterval: number, limits: BacklogLimits, stats: BrokerStats) {
+    this.identity = identity;
+    this.clientId = identity.clientId;
+    this.expiryInterval = expiryInterval;
     this.backlog = new Backlog(limits, stats);
   }
 
@@ -35,19 +53,18 @@ export class Session {
     return this.#outbox;
   }
 
-  /** Outlives the connection. Others end with it, so one without a connection is lasting. */
+  /** Outlives the connection. */
   get lasting(): boolean {
-    return this.#outbox === null || !this.#outbox.client.clean;
+    return this.expiryInterval > 0;
   }
 
-  /** The client has connected, perhaps while an earlier connection of it is not quite gone. */
   attach(outbox: Outbox): void {
-    this.#outbox?.close();
     this.#outbox = outbox;
     outbox.restore();
   }
 
   detach(): void {
+    this.#outbox?.close();
     this.#outbox = null;
   }
 

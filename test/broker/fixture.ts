@@ -1,6 +1,7 @@
 /** A broker on a free port, with a log to look at. */
 import type { TestContext } from 'node:test';
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
+import type { Access } from '../../src/broker/access/access.js';
 import { Broker, type BrokerLimits } from '../../src/broker/broker.js';
 import type { Capture } from '../../src/broker/capture.js';
 import { type Listener, listen } from '../../src/broker/listeners.js';
@@ -37,6 +38,7 @@ export interface BrokerSettings {
   readonly limits?: Partial<BrokerLimits>;
   readonly capture?: Capture;
   readonly keys?: Keys;
+  readonly access?: Access;
 }
 
 export function newClock(): Clock {
@@ -51,6 +53,7 @@ export async function startBroker(t: TestContext, settings: BrokerSettings = {})
     limits: { ...LIMITS, ...settings.limits },
     log,
     ...(settings.capture === undefined ? {} : { capture: settings.capture }),
+    ...(settings.access === undefined ? {} : { access: settings.access }),
   });
   await broker.listen();
   const tcp = await listen(broker, { protocol: 'tcp', host: '127.0.0.1', port: 0 });

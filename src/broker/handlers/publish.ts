@@ -1,4 +1,4 @@
-import { isRequestTopic, isTransferClient, mayPublish } from '../access.js';
+import { isRequestTopic } from '../access/access.js';
 import type { Connection } from '../connection.js';
 import { whenOneIsRelieved } from '../delivery/congestion.js';
 import type { Message } from '../delivery/message.js';
@@ -48,17 +48,18 @@ export class ConnectionPublisher implements Publisher {
 
 /** A request, a chunk of the transfer client, or a topic that is not for clients. */
 function handleOwn(parts: HandlerParts, connection: Connection, message: Message): void {
-  const { client, identity } = connection;
+  const { client } = connection;
+  const identity = connection.identity!;
   const { topic } = message;
   if (isRequestTopic(topic)) {
     acknowledge(connection, message, 0);
     parts.onRequest(parts.packetOf(message), client.id);
-  } else if (!mayPublish(identity, topic)) {
+  } else if (!parts.access.mayPublish(identity, topic)) {
     parts.stats.refused++;
     parts.log.info({ client: client.id, topic }, 'a publish to a reserved topic was refused');
     acknowledge(connection, message, NOT_AUTHORIZED);
   } else {
-    if (isTransferClient(identity)) parts.onTransferPublish(parts.packetOf(message));
+    if (parts.access.isTransferClient(identity)) parts.onTransferPublish(parts.packetOf(message));
     parts.pipeline.publish(message, connection.origin!, {
       ...NOBODY,
       // A receiver slower than the sender slows it down: chunks are acknowledged as the receivers take them.

@@ -1,6 +1,5 @@
 import type { ISubscribePacket, ISubscription } from 'mqtt-packet';
 import { filterFault } from '../../topics.js';
-import { isTransferClient } from '../access.js';
 import type { AedesClient } from '../aedes-internals.js';
 import type { Connection } from '../connection.js';
 import type { Subscription } from '../delivery/subscription.js';
@@ -39,7 +38,7 @@ export function handleSubscribe(parts: HandlerParts, connection: Connection, pac
   }
   writePacket(connection, { cmd: 'suback', messageId: packet.messageId!, granted });
   for (const { subscription, isNew } of added) sendRetained(parts, session, subscription, isNew);
-  if (isTransferClient(connection.identity)) parts.onTransferReady();
+  if (parts.access.isTransferClient(connection.identity!)) parts.onTransferReady();
 }
 
 function refusalOf(client: AedesClient, { topic }: ISubscription, mostLevels: number): number | null {

@@ -12,7 +12,7 @@ import { LIMITS } from '../fixture.js';
 const LEVELS = ['', 'a', 'b', 'c', '$SYS', '__proto__', 'constructor'];
 
 function newSession(clientId: string): Session {
-  return new Session(clientId, LIMITS, new BrokerStats());
+  return new Session({ clientId, user: null, address: null, local: true }, 0, LIMITS, new BrokerStats());
 }
 
 function subscription(filter: string, options: Partial<Subscription> = {}): Subscription {
