@@ -5,7 +5,6 @@
 import type { EventEmitter } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { Aedes } from 'aedes';
-import memory from 'aedes-persistence';
 import mqttPacket, { type UserProperties, type Packet as WirePacket } from 'mqtt-packet';
 
 /**
@@ -128,7 +127,6 @@ export const AedesBase = Aedes as unknown as new (
     readonly closed: boolean;
     readonly maximumPacketSize: number;
     readonly connectedClients: number;
-    persistence: Persistence;
     handle: (conn: Duplex) => AedesClient;
     listen(): Promise<void>;
     close(done?: () => void): void;
@@ -138,12 +136,3 @@ export const AedesBase = Aedes as unknown as new (
   };
 
 export type InProcessDeliver = (packet: PublishPacket, done: () => void) => void;
-
-/** The part of an aedes persistence that we call or replace. */
-export interface Persistence {
-  storeRetained(packet: PublishPacket): Promise<void>;
-  createRetainedStreamCombi(patterns: string[]): AsyncIterable<PublishPacket>;
-}
-
-/** What aedes keeps in memory. The package's types describe an older interface than its code has. */
-export const memoryPersistence = memory as unknown as () => Persistence;

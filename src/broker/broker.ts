@@ -1,13 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { isOwnTopic } from '../topics.js';
 import { type Access, type Identity, OPEN_ACCESS } from './access/access.js';
-import {
-  AedesBase,
-  type AedesClient,
-  type InProcessDeliver,
-  memoryPersistence,
-  type PublishPacket,
-} from './aedes-internals.js';
+import { AedesBase, type AedesClient, type InProcessDeliver, type PublishPacket } from './aedes-internals.js';
 import { type Capture, NO_CAPTURE, type Origin } from './capture.js';
 import { Connections } from './connections.js';
 import { Message } from './delivery/message.js';
@@ -27,6 +21,9 @@ import { type Keys, NOBODY, Pipeline } from './pipeline.js';
 import { Retained } from './retained.js';
 import { Sessions } from './sessions.js';
 import { BrokerStats } from './stats.js';
+import type { LevelPersistence } from './store/level-persistence.js';
+import { StoreOfSession } from './store/session-part.js';
+import { unawaited } from './store/unawaited.js';
 import { Wills } from './wills.js';
 
 export interface BrokerLimits extends OutboxLimits {
@@ -45,6 +42,10 @@ export interface BrokerOptions {
   readonly keys: Keys;
   readonly limits: BrokerLimits;
   readonly log: Log;
+  /** Closed by whoever opened it. */
+  readonly store: LevelPersistence;
+  /** Wall time, ms. */
+  readonly now?: () => number;
   readonly capture?: Capture;
   readonly access?: Access;
 }
@@ -77,6 +78,7 @@ export class Broker extends AedesBase {
   };
   readonly #topics: TopicTable;
   readonly #log: Log;
+  readonly #store: LevelPersistence;
   readonly #capture: Capture;
   readonly #access: Access;
   readonly #keys: Keys;
@@ -87,22 +89,45 @@ export class Broker extends AedesBase {
   /** Somebody listens to aedes' event `publish`. */
   #watched = false;
 
-  constructor({ id, keys, limits, log, capture = NO_CAPTURE, access = OPEN_ACCESS }: BrokerOptions) {
+  constructor({
+    id,
+    keys,
+    limits,
+    log,
+    store,
+    now = Date.now,
+    capture = NO_CAPTURE,
+    access = OPEN_ACCESS,
+  }: BrokerOptions) {
     super({
       id,
-      persistence: memoryPersistence(),
+      persistence: store,
       maximumPacketSize: limits.packetBytes,
       mq: inProcessEmitter(() => this.router),
     });
     this.clients = Object.create(null) as typeof this.clients;
     this.brokers = Object.create(null) as typeof this.brokers;
-    this.retained = new Retained(id);
+    this.retained = new Retained(id, (packet) => unawaited(store.storeRetained(packet)));
     this.#topics = new TopicTable(limits.topicLevels);
     this.#wills = new Wills({
-      publish: ({ identity }, packet) => this.#publishWill(identity, packet),
+      store,
+      publish: (identity, packet, done) => this.#publishWill(identity, packet, done),
     });
-    this.sessions = new Sessions({ router: this.router, limits, stats: this.stats, wills: this.#wills });
+    this.sessions = new Sessions({
+      router: this.router,
+      limits,
+      stats: this.stats,
+      wills: this.#wills,
+      store,
+      partOf: (clientId) => new StoreOfSession(clientId, store, this.#topics),
+      newKey: () => {
+        keys.look();
+        return keys.give();
+      },
+      now,
+    });
     this.#log = log;
+    this.#store = store;
     this.#capture = capture;
     this.#access = access;
     this.#keys = keys;
@@ -114,7 +139,7 @@ export class Broker extends AedesBase {
       router: this.router,
       retained: this.retained,
       stats: this.stats,
-      persistence: () => this.persistence,
+      store: { written: () => store.unwritten },
       onFault: (error) => this.#log.error({ err: error }, 'a message could not be stored or delivered'),
       onPublished: {
         wanted: () => this.#watched,
@@ -122,6 +147,8 @@ export class Broker extends AedesBase {
       },
     });
     const parts: HandlerParts = {
+      keys,
+      wills: this.#wills,
       limits,
       log,
       pipeline: this.#pipeline,
@@ -173,7 +200,9 @@ export class Broker extends AedesBase {
 
   override async listen(): Promise<void> {
     await super.listen();
-    await this.retained.load(this.persistence, this.#topics);
+    await this.retained.load(this.#store.retained(), this.#topics);
+    await this.sessions.load();
+    await this.#wills.load((clientId) => this.sessions.get(clientId));
     this.#connections.listen();
   }
 
@@ -186,12 +215,13 @@ export class Broker extends AedesBase {
     this.#publishInside(packet, from?.id ? this.#capture.origin(from.id) : this.#own, finished);
   }
 
-  #publishWill(identity: Identity, packet: PublishPacket): void {
+  #publishWill(identity: Identity, packet: PublishPacket, done: () => void): void {
     const { topic } = packet;
     const { clientId } = identity;
     if (!isOwnTopic(topic) && this.#access.mayPublish(identity, topic)) {
-      this.#publishInside(packet, this.#capture.origin(clientId));
+      this.#publishInside(packet, this.#capture.origin(clientId), done);
     } else {
+      done();
       this.stats.refused++;
       this.#log.info({ client: clientId, topic }, 'a will was refused: its client may not publish there');
     }
@@ -231,7 +261,7 @@ export class Broker extends AedesBase {
     }
     const outbox = chosen?.session.outbox;
     if (outbox === null || outbox === undefined) return false;
-    outbox.deliver(this.#message(packet), variantOf(outbox.version5, 1, false, null), false);
+    outbox.deliver(this.#message(packet), variantOf(outbox.version5, 1, false, null), 0);
     return true;
   }
 

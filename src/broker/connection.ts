@@ -5,6 +5,7 @@ import type { Origin } from './capture.js';
 import { Message } from './delivery/message.js';
 import type { Outbox } from './delivery/outbox.js';
 import type { Output } from './delivery/output.js';
+import { SafeOrder } from './delivery/safe-order.js';
 import type { TopicTable } from './delivery/topic-table.js';
 import type { Flushable, Turn } from './delivery/turn.js';
 import { MALFORMED_PACKET, type PacketFault } from './packet-fault.js';
@@ -43,6 +44,7 @@ export interface ConnectionParts {
 }
 
 const PUBLISH = 3;
+const PINGRESP = Buffer.of(0xd0, 0);
 const KEEP_ALIVE_TIMEOUT = 0x8d;
 /** A client that takes none of its acknowledgements is not read any more after about as many as there are identifiers. */
 const MOST_UNANSWERED = 65_535;
@@ -72,6 +74,8 @@ export class Connection implements Flushable {
   readonly #frames: FrameReader;
   readonly #publishes: PublishReader;
   #keepAlive: NodeJS.Timeout | null = null;
+  /** null as long as none had to wait. */
+  #answers: SafeOrder<() => void> | null = null;
   /** Bytes read in this turn of the event loop. */
   #read = 0;
   #yields = false;
@@ -96,6 +100,51 @@ export class Connection implements Flushable {
     client._parser.on('error', () => {
       this.#over = true;
     });
+  }
+
+  /**
+   * PUBACK, PUBREC or PUBCOMP, in the order of what they answer [MQTT-4.6.0-2]. `safe`: when what it says is true even
+   * after a crash; null: it is.
+   */
+  answer(first: number, id: number, reason: number, safe: Promise<void> | null): void {
+    if (safe === null && (this.#answers === null || this.#answers.empty)) {
+      this.output.acknowledge(first, id, reason);
+    } else {
+      this.#answerLater(() => this.output.acknowledge(first, id, reason), safe);
+    }
+  }
+
+  /** As `answer`: whoever gets it knows that what it sent before has been dealt with. */
+  answerPing(safe: Promise<void> | null): void {
+    this.#answerLater(() => this.output.packet(PINGRESP), safe);
+  }
+
+  #answerLater(send: () => void, safe: Promise<void> | null): void {
+    if (safe === null && (this.#answers === null || this.#answers.empty)) {
+      send();
+      return;
+    }
+    this.#answers ??= new SafeOrder(
+      (one) => one(),
+      (error) => this.client.emit('error', error),
+    );
+    this.#answers.add(send, safe);
+  }
+
+  /** Goes on with the client's packets when what one of them has changed is `safe` and `then` was called; null: it is. */
+  whenSafe(safe: Promise<void> | null, then: () => void): void {
+    if (safe === null) {
+      then();
+      return;
+    }
+    this.hold();
+    safe.then(
+      () => {
+        then();
+        this.release();
+      },
+      (error: unknown) => this.client.emit('error', error),
+    );
   }
 
   /** Writes what is to be written, then ends; whatever else the client sends is not handled. */

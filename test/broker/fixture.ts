@@ -7,6 +7,7 @@ import type { Capture } from '../../src/broker/capture.js';
 import { type Listener, listen } from '../../src/broker/listeners.js';
 import type { Log } from '../../src/broker/log.js';
 import type { Keys } from '../../src/broker/pipeline.js';
+import { LevelPersistence } from '../../src/broker/store/level-persistence.js';
 import { Clock } from '../../src/clock/clock.js';
 import { systemTime } from '../../src/clock/time.js';
 import { parseConfig } from '../../src/config/schema.js';
@@ -39,16 +40,26 @@ export interface BrokerSettings {
   readonly capture?: Capture;
   readonly keys?: Keys;
   readonly access?: Access;
+  readonly store?: LevelPersistence;
 }
 
 export function newClock(): Clock {
   return new Clock(systemTime(), { floor: 0, base: null, corrections: [] });
 }
 
+export function memoryStore(): Promise<LevelPersistence> {
+  const onFault = (error: Error): never => {
+    throw error;
+  };
+  return LevelPersistence.open({ folder: null, sync: false, onFault });
+}
+
 export async function startBroker(t: TestContext, settings: BrokerSettings = {}): Promise<TestBroker> {
   const log = new TestLog();
+  const store = settings.store ?? (await memoryStore());
   const broker = new Broker({
     id: 'test',
+    store,
     keys: settings.keys ?? newClock(),
     limits: { ...LIMITS, ...settings.limits },
     log,

@@ -7,7 +7,7 @@ import type { HandlerParts } from './parts.js';
 
 /** DISCONNECT (MQTT 5 section 3.14). Every reason but 0 asks for the will [MQTT-3.14.4-3]. */
 export function handleDisconnect(
-  { limits }: HandlerParts,
+  { limits, wills }: HandlerParts,
   connection: Connection,
   { reasonCode = 0, properties }: IDisconnectPacket,
 ): void {
@@ -21,6 +21,6 @@ export function handleDisconnect(
     }
     session.expiryInterval = expiryWithin(expiryInterval, limits.sessionExpiry);
   }
-  if (reasonCode === 0) session.will = null;
+  if (reasonCode === 0) wills.discard(session);
   connection.client.close();
 }

@@ -9,7 +9,6 @@ import type { HandlerParts } from './parts.js';
 import { handleSubscribe } from './subscribe.js';
 import { handleUnsubscribe } from './unsubscribe.js';
 
-const PINGRESP = Buffer.of(0xd0, 0);
 const FIRST_BYTE = { puback: 0x40, pubrec: 0x50, pubrel: 0x62, pubcomp: 0x70 };
 
 /** A packet that is no PUBLISH, of a client that is connected. */
@@ -28,7 +27,7 @@ export function handlePacket(parts: HandlerParts, connection: Connection, packet
       handleUnsubscribe(parts, connection, packet as IUnsubscribePacket);
       break;
     case 'pingreq':
-      connection.output.packet(PINGRESP);
+      connection.answerPing(parts.sessions.written(connection.session!));
       break;
     case 'disconnect':
       handleDisconnect(parts, connection, packet);

@@ -3,11 +3,12 @@ import type { PublishPacket } from '../aedes-internals.js';
 import type { Connection } from '../connection.js';
 import type { Message } from '../delivery/message.js';
 import type { Log } from '../log.js';
-import type { Pipeline } from '../pipeline.js';
+import type { Keys, Pipeline } from '../pipeline.js';
 import type { Retained } from '../retained.js';
 import type { Session } from '../session.js';
 import type { Sessions } from '../sessions.js';
 import type { BrokerStats } from '../stats.js';
+import type { Wills } from '../wills.js';
 
 /** What handlers work with. */
 export interface HandlerParts {
@@ -21,9 +22,11 @@ export interface HandlerParts {
   };
   readonly access: Access;
   readonly log: Log;
+  readonly keys: Keys;
   readonly pipeline: Pipeline;
   readonly retained: Retained;
   readonly sessions: Sessions;
+  readonly wills: Wills;
   readonly stats: BrokerStats;
   /** Ends an earlier connection of the same client. */
   readonly claim: (connection: Connection) => void;

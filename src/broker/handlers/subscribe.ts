@@ -36,8 +36,10 @@ export function handleSubscribe(parts: HandlerParts, connection: Connection, pac
     added.push({ subscription, isNew: !session.subscriptions.has(asked.topic) });
     parts.sessions.subscribe(session, subscription);
   }
-  writePacket(connection, { cmd: 'suback', messageId: packet.messageId!, granted });
-  for (const { subscription, isNew } of added) sendRetained(parts, session, subscription, isNew);
+  connection.whenSafe(parts.sessions.written(session), () => {
+    writePacket(connection, { cmd: 'suback', messageId: packet.messageId!, granted });
+    for (const { subscription, isNew } of added) sendRetained(parts, session, subscription, isNew);
+  });
   if (parts.access.isTransferClient(connection.identity!)) parts.onTransferReady();
 }
 
@@ -52,7 +54,7 @@ function refusalOf(client: AedesClient, { topic }: ISubscription, mostLevels: nu
 
 /** Retained messages for a new subscription, with the retain flag [MQTT-3.3.1-8], as its Retain Handling says. */
 function sendRetained(
-  { retained }: HandlerParts,
+  { retained, keys }: HandlerParts,
   session: Session,
   { retainHandling, filter, qos, identifier }: Subscription,
   isNew: boolean,
@@ -60,6 +62,7 @@ function sendRetained(
   if (retainHandling === 2 || (retainHandling === 1 && !isNew)) return;
   const identifiers = identifier === undefined ? null : [identifier];
   for (const message of retained.matching(filter, Date.now())) {
-    session.deliver(message, Math.min(message.qos, qos) as 0 | 1 | 2, true, identifiers, true);
+    // Its place among what is kept is that of now, not that of its own key.
+    session.deliver(message, Math.min(message.qos, qos) as 0 | 1 | 2, true, identifiers, keys.give());
   }
 }
