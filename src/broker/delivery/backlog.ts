@@ -39,6 +39,8 @@ export interface KeptDeliveries {
   readonly messages: number;
   /** Bytes of payload. */
   readonly bytes: number;
+  /** There is no message, and none that waits for PUBCOMP. */
+  readonly empty: boolean;
 }
 
 /** What the client of a lasting session has not acknowledged, in order: messages of QoS 1 and 2. It is in the store. */
@@ -106,7 +108,7 @@ export class Backlog {
   async load(before: number): Promise<void> {
     const later: Delivery[] = [];
     this.#coming = later;
-    if (this.messages === 0) return;
+    if (this.#kept.empty) return;
     const earlier = await this.#kept.read(before);
     if (this.#coming === later) this.#coming = [...earlier, ...later];
   }

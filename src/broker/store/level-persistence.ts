@@ -206,6 +206,12 @@ export class LevelPersistence {
     return this.#sessions.get(id)?.counts ?? NOTHING_QUEUED;
   }
 
+  /** Nothing is queued for a client, and no release is left to be sent. */
+  nothingOutgoing({ id }: Client): boolean {
+    const session = this.#sessions.get(id);
+    return session === undefined || (session.counts.messages === 0 && session.inflight.size === 0);
+  }
+
   /** Packet identifiers of QoS 2 messages received and not released. */
   received({ id }: Client): Iterable<number> {
     return this.#sessions.get(id)?.received ?? [];

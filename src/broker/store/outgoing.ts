@@ -98,7 +98,7 @@ export class OutgoingQueues {
       this.#assign(session, counter, messageId, packet.bytes);
       return this.#rows.written();
     }
-    await known.confirmed;
+    if (known.confirmed !== null) await known.confirmed;
     if (session.inflight.get(counter) !== known) throw noSuchPacket();
     if (known.messageId !== messageId) this.#assign(session, counter, messageId, known.bytes);
     return this.#rows.written();
@@ -126,7 +126,8 @@ export class OutgoingQueues {
   /** The client has a QoS 2 message: its bytes are not needed any more. */
   async #release(session: StoredSession, messageId: number): Promise<void> {
     const inflight = session.identified.get(messageId);
-    await inflight?.confirmed;
+    // Without a turn between: whoever waits for all that was put counts on it.
+    if (inflight?.confirmed) await inflight.confirmed;
     if (inflight === undefined || session.identified.get(messageId) !== inflight) throw noSuchPacket();
     if (!inflight.released) {
       inflight.released = true;

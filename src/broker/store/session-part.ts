@@ -27,6 +27,10 @@ export class StoreOfSession implements KeptSession {
     return this.#store.queued(this.#client).bytes;
   }
 
+  get empty(): boolean {
+    return this.#store.nothingOutgoing(this.#client);
+  }
+
   get received(): Iterable<number> {
     return this.#store.received(this.#client);
   }

@@ -18,6 +18,10 @@ export class FakeKept implements KeptSession {
     return [...this.#deliveries].reduce((sum, { message }) => sum + (message?.payloadBytes ?? 0), 0);
   }
 
+  get empty(): boolean {
+    return this.#deliveries.size === 0;
+  }
+
   put(delivery: Delivery): void {
     this.#deliveries.add(delivery);
     this.#changed();
