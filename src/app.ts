@@ -3,6 +3,7 @@ import * as files from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { outletOf, ownPacket, replyBy } from './answers.js';
+import { AuditLog } from './audit-log.js';
 import { Broker } from './broker/broker.js';
 import { type Listener, listen } from './broker/listeners.js';
 import { Catalog } from './catalog/catalog.js';
@@ -30,6 +31,7 @@ import { Streams } from './streams.js';
 import { isOwnTopic, TRANSFER_USER, topicFault } from './topics.js';
 import { TransferClient } from './transfer/client.js';
 import { TRANSFER_TOPIC } from './transfer/topics.js';
+import { VERSION } from './version.js';
 
 /** What an embedder may bring along. */
 export interface AppParts {
@@ -62,6 +64,7 @@ export class App {
   readonly broker: Broker;
   readonly requests: Requests;
   readonly transfers: Transfers;
+  readonly audit: AuditLog;
   readonly listeners: Listener[] = [];
   readonly #reader: FileReader;
   readonly #clockStore: ClockStore;
@@ -77,6 +80,7 @@ export class App {
   private constructor(
     config: Config,
     log: Logger,
+    audit: AuditLog,
     catalog: Catalog,
     clock: Clock,
     clockStore: ClockStore,
@@ -85,6 +89,7 @@ export class App {
   ) {
     this.config = config;
     this.log = log;
+    this.audit = audit;
     this.catalog = catalog;
     this.clock = clock;
     this.streams = streams;
@@ -104,6 +109,8 @@ export class App {
       limits: config.limits,
       log,
       capture: streams.exchange,
+      audit,
+      sys: { ...config.sys, version: VERSION },
     });
     this.transfers = new Transfers(catalog, config.dataDir, config.transfer.chunkBytes, (order) =>
       this.broker.requestTransfer(
@@ -127,6 +134,7 @@ export class App {
       pathOf: (file) => join(config.dataDir, file.path),
       hash: (file) => streams.hash(file),
       reply: replyBy(this.broker, log),
+      audit,
     });
   }
 
@@ -136,11 +144,13 @@ export class App {
     const log = parts.log ?? createLog(config.log, (line) => process.stderr.write(line));
     const time = parts.time ?? systemTime();
     const releaseDataDir = await holdDataDir(config.dataDir);
+    let audit: AuditLog | null = null;
     let opening: ClockOpening | null = null;
     let streams: Streams | null = null;
     let app: App | null = null;
     try {
       const { dataDir } = config;
+      audit = await AuditLog.open(config.log.audit, log, () => performance.now());
       const catalog = await Catalog.open({ dataDir, fs: files, log });
       const known = { maxKey: catalog.maxKey(), corrections: () => correctionsOf(catalog) };
       opening = await ClockStore.open(dataDir, time, files, known, log);
@@ -155,7 +165,7 @@ export class App {
         ...(parts.onBatch === undefined ? {} : { onBatch: parts.onBatch }),
         ...(parts.recorderModules === undefined ? {} : { recorderModules: parts.recorderModules }),
       });
-      app = new App(config, log, catalog, clock, store, streams, releaseDataDir);
+      app = new App(config, log, audit, catalog, clock, store, streams, releaseDataDir);
       await app.#open();
       return app;
     } catch (error) {
@@ -165,6 +175,7 @@ export class App {
         await streams?.close(0);
         // Nothing was captured; but a crash before this start is not to be forgotten.
         await opening?.store.save(!opening.afterCrash);
+        await audit?.close();
         await releaseDataDir();
       }
       throw error;
@@ -173,12 +184,15 @@ export class App {
 
   /** Adds a stream while running. Throws CONFIG_INVALID or STREAM_EXISTS. */
   addStream(input: StreamInput): void {
-    this.streams.add(parseStream(input));
+    const stream = parseStream(input);
+    this.streams.add(stream);
+    this.audit.record({ audit: 'config', change: 'stream added', stream: stream.name });
   }
 
   /** Stops capturing for a stream and writes what it has; its files stay. */
-  removeStream(name: string): Promise<void> {
-    return this.streams.remove(name);
+  async removeStream(name: string): Promise<void> {
+    await this.streams.remove(name);
+    this.audit.record({ audit: 'config', change: 'stream removed', stream: name });
   }
 
   /**
@@ -265,6 +279,7 @@ export class App {
         random: () => EMBEDDED,
       });
     }
+    this.audit.record({ audit: 'config', change: 'started' });
     this.#opened = true;
   }
 
@@ -283,6 +298,7 @@ export class App {
       return unwritten;
     } finally {
       for (const reject of this.#publishing) reject(new MqttStreamError('SHUTTING_DOWN'));
+      await this.audit.close();
       await this.#releaseDataDir();
       // Last, so that whoever asks meanwhile is told "stopping".
       await this.#http?.close();

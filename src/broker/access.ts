@@ -3,6 +3,7 @@ import { isOwnTopic, TRANSFER_USER } from '../topics.js';
 /** Who a connection is. */
 export interface Identity {
   readonly user: string | null;
+  readonly address: string | null;
   /** The address is of this machine. */
   readonly local: boolean;
 }

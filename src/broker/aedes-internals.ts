@@ -38,6 +38,8 @@ export interface AedesClient extends EventEmitter {
   /** Packets being handled. */
   _parsingBatch: number;
   readonly _keepaliveTimer: NodeJS.Timeout | null;
+  /** The code of the DISCONNECT that was sent (MQTT 5); null: none. */
+  readonly disconnectReasonCode: number | null;
   /** CONNECT asked for a clean start. */
   readonly _cleanStart: boolean;
   close(done?: () => void): void;

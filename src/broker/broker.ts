@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { type Audit, NO_AUDIT } from '../audit.js';
 import { isOwnTopic } from '../topics.js';
 import {
   AedesBase,
@@ -26,6 +27,7 @@ import { type Keys, NOBODY, Pipeline } from './pipeline.js';
 import { Retained } from './retained.js';
 import { Sessions } from './sessions.js';
 import { BrokerStats } from './stats.js';
+import { NO_SYS, Sys, type SysOptions } from './sys/sys.js';
 
 export interface BrokerLimits extends OutboxLimits {
   /** Largest packet taken, bytes. */
@@ -40,6 +42,8 @@ export interface BrokerOptions {
   readonly limits: BrokerLimits;
   readonly log: Log;
   readonly capture?: Capture;
+  readonly audit?: Audit;
+  readonly sys?: SysOptions;
 }
 
 /** What the rest of the house hears from the broker. */
@@ -62,6 +66,7 @@ export class Broker extends AedesBase {
   readonly retained: Retained;
   readonly router = new Router();
   readonly sessions: Sessions;
+  readonly sys: Sys;
   readonly events: BrokerEvents = {
     onRequest: () => {},
     onTransferPublish: () => {},
@@ -70,6 +75,8 @@ export class Broker extends AedesBase {
   };
   readonly #topics: TopicTable;
   readonly #log: Log;
+  /** Where aedes tells of clients and of itself. */
+  readonly #aedesTopics: string;
   readonly #capture: Capture;
   readonly #keys: Keys;
   readonly #own: Origin;
@@ -78,7 +85,15 @@ export class Broker extends AedesBase {
   /** Somebody listens to aedes' event `publish`. */
   #watched = false;
 
-  constructor({ id, keys, limits, log, capture = NO_CAPTURE }: BrokerOptions) {
+  constructor({
+    id,
+    keys,
+    limits,
+    log,
+    capture = NO_CAPTURE,
+    audit = NO_AUDIT,
+    sys = NO_SYS,
+  }: BrokerOptions) {
     super({
       id,
       persistence: storeWithoutSessions((clientId) => this.sessions.get(clientId)?.lasting === true),
@@ -99,6 +114,7 @@ export class Broker extends AedesBase {
     });
     this.clients = Object.create(null) as typeof this.clients;
     this.brokers = Object.create(null) as typeof this.brokers;
+    this.#aedesTopics = `$SYS/${id}/`;
     this.retained = new Retained(id);
     this.#topics = new TopicTable(limits.topicLevels);
     this.sessions = new Sessions(this.router, limits, this.stats);
@@ -112,7 +128,6 @@ export class Broker extends AedesBase {
       capture,
       router: this.router,
       retained: this.retained,
-      stats: this.stats,
       persistence: () => this.persistence,
       onFault: (error) => this.#log.error({ err: error }, 'a message could not be stored or delivered'),
       onPublished: {
@@ -120,11 +135,13 @@ export class Broker extends AedesBase {
         call: (packet) => this.emit('publish', packet, null),
       },
     });
+    this.sys = new Sys(sys, this, this.#topics, (message) => this.#pipeline.deliver(message, noop));
     const parts: HandlerParts = {
       limits,
-      log,
+      audit,
       pipeline: this.#pipeline,
       retained: this.retained,
+      sysValues: this.sys.values,
       sessions: this.sessions,
       stats: this.stats,
       packetOf: (message) => message.packet(id),
@@ -140,6 +157,8 @@ export class Broker extends AedesBase {
       sessions: this.sessions,
       stats: this.stats,
       log,
+      audit,
+      status: this.sys.status,
       onTransferGone: () => this.events.onTransferGone(),
       handlers: {
         moment: () => keys.look(),
@@ -155,11 +174,10 @@ export class Broker extends AedesBase {
       if (event === 'publish') this.#watched = true;
     });
     this.on('error', (error: unknown) => log.error({ err: error }, 'aedes reported an error'));
-    this.on('clientError', (client: AedesClient, error: Error) =>
-      log.info({ client: client.id, reason: error.message }, 'a client was disconnected'),
-    );
-    this.on('connectionError', (_client: AedesClient, error: Error) =>
-      log.info({ reason: error.message }, 'a connection was refused'),
+    this.on('sessionExpired', () => this.stats.expired++);
+    this.on('clientError', (client: AedesClient, error: Error) => this.#connections.failed(client, error));
+    this.on('connectionError', (client: AedesClient, error: Error) =>
+      this.#connections.failed(client, error),
     );
   }
 
@@ -167,9 +185,10 @@ export class Broker extends AedesBase {
     await super.listen();
     await this.retained.load(this.persistence, this.#topics);
     this.#connections.listen();
+    this.sys.tree.start();
   }
 
-  /** Publishes from inside: the embedder's messages, wills, and aedes' own `$SYS`. The key is given here. */
+  /** Publishes from inside: the embedder's messages and wills. The key is given here. */
   override publish(packet: object, client: unknown, done?: unknown): void {
     const finished = (typeof client === 'function' ? client : done) as
       | ((error?: Error | null) => void)
@@ -179,8 +198,15 @@ export class Broker extends AedesBase {
     whole.payload = Buffer.isBuffer(whole.payload) ? whole.payload : Buffer.from(whole.payload ?? '');
     const origin = from?.id ? this.#capture.origin(from.id) : this.#own;
     try {
-      this.#keys.look();
       const message = this.#message(whole);
+      if (whole.topic.startsWith(this.#aedesTopics)) {
+        // aedes listens to itself: its heartbeat keeps it from publishing the wills of those who are there.
+        this.#pipeline.callFunctions(message);
+        finished?.(null);
+        return;
+      }
+      this.stats.inside++;
+      this.#keys.look();
       // Whoever published it may write over it at once.
       message.detach();
       this.#pipeline.publish(message, origin, finished === undefined ? NOBODY : insidePublisher(finished));
@@ -247,6 +273,7 @@ export class Broker extends AedesBase {
   }
 
   override close(done?: () => void): void {
+    this.sys.tree.stop();
     this.#connections.close();
     super.close(done);
   }
@@ -257,6 +284,8 @@ export class Broker extends AedesBase {
 }
 
 type Authenticated = (error: Error | null, ok: boolean) => void;
+
+function noop(): void {}
 
 /** aedes subscribes its own functions (`$SYS`) through this; messages never pass here. */
 function inProcessEmitter(router: () => Router): object {

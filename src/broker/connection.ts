@@ -1,3 +1,4 @@
+import type { AuditedClient } from '../audit.js';
 import type { Identity } from './access.js';
 import { type AedesClient, type Packet, type PublishPacket, takeReading } from './aedes-internals.js';
 import type { Origin } from './capture.js';
@@ -14,6 +15,7 @@ import { PublishReader } from './reading/publish-reader.js';
 import type { ReadingSocket } from './reading/socket.js';
 import { refuse, refuseFirst } from './refusal.js';
 import type { Session } from './session.js';
+import type { BrokerStats } from './stats.js';
 
 /** What is done with what a connected client sends. */
 export interface Handlers {
@@ -33,9 +35,11 @@ export interface ConnectionParts {
   readonly limits: { readonly packetBytes: number; readonly topicLevels: number };
   readonly topics: TopicTable;
   readonly turn: Turn;
+  readonly stats: BrokerStats;
   readonly handlers: Handlers;
 }
 
+const CONNECT = 1;
 const PUBLISH = 3;
 /** A client that takes none of its acknowledgements is not read any more after about as many as there are identifiers. */
 const MOST_UNANSWERED = 65_535;
@@ -57,6 +61,10 @@ export class Connection implements Flushable {
   outbox: Outbox | null = null;
   origin: Origin | null = null;
   publisher: Publisher | null = null;
+  /** Of CONNECT, seconds. */
+  keepAliveSeconds = 0;
+  /** Why it ends: the first reason, and the code of the DISCONNECT that was received. */
+  end: { readonly code: number | null; readonly reason: string } | null = null;
   readonly #parts: ConnectionParts;
   readonly #frames: FrameReader;
   readonly #publishes: PublishReader;
@@ -87,6 +95,12 @@ export class Connection implements Flushable {
     client._parser.on('error', () => {
       this.#over = true;
     });
+  }
+
+  /** Who it is, for the audit. */
+  get audited(): AuditedClient {
+    const { user, address } = this.identity;
+    return { client: this.client.id ?? null, user, address };
   }
 
   /** Leaves a packet to aedes. */
@@ -125,6 +139,7 @@ export class Connection implements Flushable {
 
   #arrived(chunk: Buffer): void {
     if (this.#over) return;
+    this.#parts.stats.wireBytesReceived += chunk.length;
     this.#frames.feed(chunk);
     this.#readOn();
     this.keepAlive();
@@ -146,7 +161,9 @@ export class Connection implements Flushable {
     this.#parts.handlers.moment();
     const frames = this.#frames;
     const { conn } = this.client;
+    const { stats } = this.#parts;
     while (this.#holds === 0 && !this.#over && frames.next()) {
+      stats.packetsReceived++;
       try {
         this.#frame(frames);
       } catch (error) {
@@ -175,6 +192,7 @@ export class Connection implements Flushable {
     if (!this.#greeted) {
       // CONNECT, or something that aedes refuses [MQTT-3.1.0-1]. What follows waits until there is a session.
       this.hold();
+      if (type === CONNECT) this.#parts.stats.connects++;
       client._parser.parse(bytes.subarray(start, end));
     } else if (type === PUBLISH) {
       const message = this.#publishes.read(frames, client.version === 5);
@@ -199,13 +217,17 @@ export class Connection implements Flushable {
       else refuseFirst(this.client, packet, fault);
     } else if (!this.#greeted) {
       this.#greeted = true;
+      if (packet.cmd === 'connect') this.keepAliveSeconds = packet.keepalive ?? 0;
       this.#aedes(packet);
     } else if (packet.cmd === 'publish') {
       const topic = this.#parts.topics.named(packet.topic);
       this.#parts.handlers.publish(this, Message.of(topic, packet as PublishPacket, Date.now()));
     } else {
       // Nothing may follow it [MQTT-3.14.4-1].
-      if (packet.cmd === 'disconnect') this.#over = true;
+      if (packet.cmd === 'disconnect') {
+        this.#over = true;
+        this.end ??= { code: packet.reasonCode ?? 0, reason: 'the client said goodbye' };
+      }
       this.#parts.handlers.other(this, packet);
     }
   }

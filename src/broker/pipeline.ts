@@ -3,7 +3,6 @@ import type { Capture, Origin } from './capture.js';
 import type { Message } from './delivery/message.js';
 import type { Route, Router, Target } from './delivery/router.js';
 import type { Retained } from './retained.js';
-import type { BrokerStats } from './stats.js';
 
 /** Gives the keys. */
 export interface Keys {
@@ -37,7 +36,6 @@ export interface PipelineParts {
   readonly capture: Capture;
   readonly router: Router;
   readonly retained: Retained;
-  readonly stats: BrokerStats;
   readonly persistence: () => Persistence;
   readonly onFault: (error: unknown) => void;
   /** Whoever wants every message as aedes knows them. */
@@ -72,6 +70,11 @@ export class Pipeline {
     for (const target of route.targets) if (target.session.outbox?.busy === true) busy(target);
   }
 
+  /** To functions of this process only. */
+  callFunctions(message: Message): void {
+    this.#call(message, this.#parts.router.find(message.topic));
+  }
+
   /** Calls back when no subscriber of the topic has more waiting than it should. */
   whenTaken(topic: string, callback: () => void): void {
     const busy = this.#parts.router
@@ -93,7 +96,7 @@ export class Pipeline {
 
   /** False: some stream has no room, and nothing has happened. */
   #enter(message: Message, origin: Origin, publisher: Publisher): boolean {
-    const { keys, capture, stats } = this.#parts;
+    const { keys, capture } = this.#parts;
     let taken = true;
     if (message.known.own) {
       message.key = keys.give();
@@ -103,8 +106,6 @@ export class Pipeline {
       taken = capture.take(origin, message, message.key);
     }
     message.clientId = origin.clientId;
-    stats.received++;
-    stats.bytesReceived += message.payloadBytes;
     if (message.retain) this.#retain(message, taken, publisher);
     const route = this.#parts.router.route(message.known);
     const congested = this.#emit(message, route, true);

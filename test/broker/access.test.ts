@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isLocalAddress, isRequestTopic, isTransferClient, mayPublish } from '../../src/broker/access.js';
 
-const TRANSFER = { user: 'mqtt-stream-transfer', local: true };
-const ANYBODY = { user: null, local: true };
+const TRANSFER = { user: 'mqtt-stream-transfer', address: null, local: true };
+const ANYBODY = { user: null, address: null, local: true };
 
 test('the transfer client is who says so on this machine', () => {
   assert.ok(isTransferClient(TRANSFER));

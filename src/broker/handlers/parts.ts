@@ -1,17 +1,20 @@
+import type { Audit } from '../../audit.js';
 import type { PublishPacket } from '../aedes-internals.js';
 import type { Message } from '../delivery/message.js';
-import type { Log } from '../log.js';
 import type { Pipeline } from '../pipeline.js';
 import type { Retained } from '../retained.js';
 import type { Sessions } from '../sessions.js';
 import type { BrokerStats } from '../stats.js';
+import type { LatestValues } from '../sys/latest.js';
 
 /** What handlers work with. */
 export interface HandlerParts {
   readonly limits: { readonly topicLevels: number };
-  readonly log: Log;
+  readonly audit: Audit;
   readonly pipeline: Pipeline;
   readonly retained: Retained;
+  /** What is under `$SYS/broker/...`. */
+  readonly sysValues: LatestValues;
   readonly sessions: Sessions;
   readonly stats: BrokerStats;
   /** As aedes knows messages. */
