@@ -145,7 +145,7 @@ export class Connections {
 
   #tellEnd(connection: Connection): void {
     const { audited, client, end, session, outbox } = connection;
-    const { audit, status } = this.#parts;
+    const { audit, status, sessions } = this.#parts;
     if (session === null) {
       if (end !== null) audit.record({ audit: 'refused', ...audited, reason: end.reason });
       return;
@@ -155,8 +155,8 @@ export class Connections {
       end?.reason ??
       (client.disconnectReasonCode === null ? 'the connection was lost' : 'ended by the broker');
     audit.record({ audit: 'disconnected', ...audited, code, reason });
-    // If another connection of the same client has taken the session over, the client is not offline.
-    if (session.outbox === outbox) status?.offline(statusOf(connection), code);
+    // If another connection of the same client has taken over, the client is not offline.
+    if ((sessions.get(client.id)?.outbox ?? outbox) === outbox) status?.offline(statusOf(connection), code);
   }
 }
 
