@@ -51,6 +51,7 @@ export class AuditLog implements Audit {
   readonly #allowances = new Map<AuditKind, Allowance>();
   readonly #leftOut = new Map<AuditKind, number>();
   #timer: NodeJS.Timeout | null = null;
+  #closed = false;
 
   /** `now`: monotonic, ms. */
   constructor(write: Write, now: () => number, end: () => Promise<void> = async () => {}) {
@@ -87,13 +88,16 @@ export class AuditLog implements Audit {
     const end = () =>
       new Promise<void>((resolve) => {
         lines.once('close', resolve);
-        lines.once('error', () => resolve());
+        // What a disk does not take now is lost.
+        lines.once('error', () => lines.destroy());
         lines.end();
       });
     return new AuditLog((fields, text) => json.info(fields, text), now, end);
   }
 
   record(event: AuditEvent): void {
+    // Some connections end later than the broker.
+    if (this.#closed) return;
     const kind = event.audit;
     if (this.#allowed(kind)) {
       this.#write(shortened(event), TEXTS[kind]);
@@ -107,6 +111,7 @@ export class AuditLog implements Audit {
   /** Resolves when all of it is written. */
   async close(): Promise<void> {
     this.#tellLeftOut();
+    this.#closed = true;
     await this.#end();
   }
 
