@@ -98,6 +98,26 @@ test('clients that name no limits, and have no keep-alive', async (t) => {
   assert.equal(client.clean, false);
 });
 
+test('mqtt-packet corks the stream once a packet', async (t) => {
+  const { client, wire } = await stockClient(t);
+  let corks = 0;
+  const { cork } = client.conn;
+  client.conn.cork = () => {
+    corks++;
+    cork.call(client.conn);
+  };
+  for (let packets = 1; packets < 4; packets++) {
+    wire.send({ cmd: 'pingreq' });
+    await wire.next();
+    assert.equal(corks, packets);
+  }
+  assert.equal(client.disconnectReasonCode, null);
+  client.disconnect({ reasonCode: 0x97 });
+  assert.equal((await wire.next()).cmd, 'disconnect');
+  assert.equal(corks, 4);
+  assert.equal(client.disconnectReasonCode, 0x97);
+});
+
 test('before CONNECT a client has no id and no version', async (t) => {
   const { port, clients } = await startStock(t);
   await WireClient.open(t, port);

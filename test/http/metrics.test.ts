@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -124,6 +124,12 @@ test('every metric is there, and no other', async (t) => {
     ...QUANTILES,
   ];
   assert.deepEqual([...(await scrape()).keys()].sort(), expected.sort());
+});
+
+test('docs/monitoring.md names every metric', async () => {
+  const docs = await readFile(new URL('../../../docs/monitoring.md', import.meta.url), 'utf8');
+  for (const name of [...STREAM, ...BROKER, 'event_loop_delay_seconds'])
+    assert.ok(docs.includes(`\`${name}\``), name);
 });
 
 test('the counts are those of what happened', async (t) => {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { TopicTable } from '../../../src/broker/delivery/topic-table.js';
 import { BrokerStats } from '../../../src/broker/stats.js';
@@ -101,6 +102,18 @@ test('at the start everything that mosquitto tells', (t) => {
       ...loads,
     ].sort(),
   );
+});
+
+test('docs/monitoring.md names every topic', async () => {
+  const docs = await readFile(new URL('../../../../docs/monitoring.md', import.meta.url), 'utf8');
+  const rig = new Rig();
+  rig.tree.start();
+  rig.tree.stop();
+  const topics = rig.told().map((line) => line.replace(/ [^ ]+$/, ''));
+  for (const topic of topics.filter((one) => !/^(uptime|version) /.test(one))) {
+    const loads = topic.replace(/\/[0-9]+min$/, '/...');
+    assert.ok(docs.includes(`\`${topic}\``) || docs.includes(`\`${loads}\``), topic);
+  }
 });
 
 test('every interval what has changed; nothing after the stop', (t) => {
