@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { type Audit, NO_AUDIT } from '../audit.js';
 import { isOwnTopic } from '../topics.js';
 import { type Access, type Identity, OPEN_ACCESS } from './access/access.js';
 import { AedesBase, type AedesClient, type InProcessDeliver, type PublishPacket } from './aedes-internals.js';
@@ -24,6 +25,7 @@ import { BrokerStats } from './stats.js';
 import type { LevelPersistence } from './store/level-persistence.js';
 import { StoreOfSession } from './store/session-part.js';
 import { unawaited } from './store/unawaited.js';
+import { NO_SYS, Sys, type SysOptions } from './sys/sys.js';
 import { Wills } from './wills.js';
 
 export interface BrokerLimits extends OutboxLimits {
@@ -48,6 +50,8 @@ export interface BrokerOptions {
   readonly now?: () => number;
   readonly capture?: Capture;
   readonly access?: Access;
+  readonly audit?: Audit;
+  readonly sys?: SysOptions;
 }
 
 /** What the rest of the house hears from the broker. */
@@ -70,6 +74,7 @@ export class Broker extends AedesBase {
   readonly retained: Retained;
   readonly router = new Router();
   readonly sessions: Sessions;
+  readonly sys: Sys;
   readonly events: BrokerEvents = {
     onRequest: () => {},
     onTransferPublish: () => {},
@@ -79,8 +84,11 @@ export class Broker extends AedesBase {
   readonly #topics: TopicTable;
   readonly #log: Log;
   readonly #store: LevelPersistence;
+  /** Where aedes tells of clients and of itself. */
+  readonly #aedesTopics: string;
   readonly #capture: Capture;
   readonly #access: Access;
+  readonly #audit: Audit;
   readonly #keys: Keys;
   readonly #own: Origin;
   readonly #pipeline: Pipeline;
@@ -98,6 +106,8 @@ export class Broker extends AedesBase {
     now = Date.now,
     capture = NO_CAPTURE,
     access = OPEN_ACCESS,
+    audit = NO_AUDIT,
+    sys = NO_SYS,
   }: BrokerOptions) {
     super({
       id,
@@ -107,6 +117,7 @@ export class Broker extends AedesBase {
     });
     this.clients = Object.create(null) as typeof this.clients;
     this.brokers = Object.create(null) as typeof this.brokers;
+    this.#aedesTopics = `$SYS/${id}/`;
     this.retained = new Retained(id, (packet) => unawaited(store.storeRetained(packet)));
     this.#topics = new TopicTable(limits.topicLevels);
     this.#wills = new Wills({
@@ -130,6 +141,7 @@ export class Broker extends AedesBase {
     this.#store = store;
     this.#capture = capture;
     this.#access = access;
+    this.#audit = audit;
     this.#keys = keys;
     this.#own = capture.origin(null);
     this.#pipeline = new Pipeline({
@@ -138,7 +150,6 @@ export class Broker extends AedesBase {
       capture,
       router: this.router,
       retained: this.retained,
-      stats: this.stats,
       store: { written: () => store.unwritten },
       onFault: (error) => this.#log.error({ err: error }, 'a message could not be stored or delivered'),
       onPublished: {
@@ -146,13 +157,15 @@ export class Broker extends AedesBase {
         call: (packet) => this.emit('publish', packet, null),
       },
     });
+    this.sys = new Sys(sys, this, this.#topics, (message) => this.#pipeline.deliver(message, noop));
     const parts: HandlerParts = {
       keys,
       wills: this.#wills,
       limits,
-      log,
+      audit,
       pipeline: this.#pipeline,
       retained: this.retained,
+      sysValues: this.sys.values,
       sessions: this.sessions,
       stats: this.stats,
       access,
@@ -174,6 +187,8 @@ export class Broker extends AedesBase {
       access,
       onNamed: (client) => this._finishRegisterClient(client),
       onGone: (client) => this.unregisterClient(client),
+      audit,
+      status: this.sys.status,
       onTransferGone: () => this.events.onTransferGone(),
       handlers: {
         moment: () => keys.look(),
@@ -190,11 +205,10 @@ export class Broker extends AedesBase {
       if (event === 'publish') this.#watched = true;
     });
     this.on('error', (error: unknown) => log.error({ err: error }, 'aedes reported an error'));
-    this.on('clientError', (client: AedesClient, error: Error) =>
-      log.info({ client: client.id, reason: error.message }, 'a client was disconnected'),
-    );
-    this.on('connectionError', (_client: AedesClient, error: Error) =>
-      log.info({ reason: error.message }, 'a connection was refused'),
+    this.on('sessionExpired', () => this.stats.expired++);
+    this.on('clientError', (client: AedesClient, error: Error) => this.#connections.failed(client, error));
+    this.on('connectionError', (client: AedesClient, error: Error) =>
+      this.#connections.failed(client, error),
     );
   }
 
@@ -204,9 +218,10 @@ export class Broker extends AedesBase {
     await this.sessions.load();
     await this.#wills.load((clientId) => this.sessions.get(clientId));
     this.#connections.listen();
+    this.sys.tree.start();
   }
 
-  /** Publishes from inside: the embedder's messages, wills, and aedes' own `$SYS`. The key is given here. */
+  /** Publishes from inside: the embedder's messages and wills. The key is given here. */
   override publish(packet: object, client: unknown, done?: unknown): void {
     const finished = (typeof client === 'function' ? client : done) as
       | ((error?: Error | null) => void)
@@ -223,7 +238,14 @@ export class Broker extends AedesBase {
     } else {
       done();
       this.stats.refused++;
-      this.#log.info({ client: clientId, topic }, 'a will was refused: its client may not publish there');
+      this.#audit.record({
+        audit: 'publish-denied',
+        client: clientId,
+        user: identity.user,
+        address: identity.address,
+        topic,
+        code: 0x87,
+      });
     }
   }
 
@@ -231,8 +253,15 @@ export class Broker extends AedesBase {
     const whole = { cmd: 'publish', qos: 0, retain: false, dup: false, ...packet } as PublishPacket;
     whole.payload = Buffer.isBuffer(whole.payload) ? whole.payload : Buffer.from(whole.payload ?? '');
     try {
-      this.#keys.look();
       const message = this.#message(whole);
+      if (whole.topic.startsWith(this.#aedesTopics)) {
+        // aedes listens to itself: its heartbeat keeps it from publishing the wills of those who are there.
+        this.#pipeline.callFunctions(message);
+        finished?.(null);
+        return;
+      }
+      this.stats.inside++;
+      this.#keys.look();
       // Whoever published it may write over it at once.
       message.detach();
       this.#pipeline.publish(message, origin, finished === undefined ? NOBODY : insidePublisher(finished));
@@ -299,6 +328,7 @@ export class Broker extends AedesBase {
   }
 
   override close(done?: () => void): void {
+    this.sys.tree.stop();
     this.#connections.close();
     this.#wills.close();
     this.sessions.close();
@@ -309,6 +339,8 @@ export class Broker extends AedesBase {
     return Message.of(this.#topics.named(packet.topic), packet, Date.now());
   }
 }
+
+function noop(): void {}
 
 /** aedes subscribes its own functions (`$SYS`) through this; messages never pass here. */
 function inProcessEmitter(router: () => Router): object {

@@ -1,4 +1,5 @@
 import type { IConnectPacket } from 'mqtt-packet';
+import type { AuditedClient } from '../audit.js';
 import type { Credentials, Identity } from './access/access.js';
 import { type AedesClient, type Packet, type PublishPacket, takeReading } from './aedes-internals.js';
 import type { Origin } from './capture.js';
@@ -16,6 +17,7 @@ import { PublishReader } from './reading/publish-reader.js';
 import type { ReadingSocket } from './reading/socket.js';
 import { refuse, refuseFirst } from './refusal.js';
 import type { Session } from './session.js';
+import type { BrokerStats } from './stats.js';
 
 /** What is done with what a connected client sends. */
 export interface Handlers {
@@ -40,9 +42,11 @@ export interface ConnectionParts {
   readonly limits: { readonly packetBytes: number; readonly topicLevels: number };
   readonly topics: TopicTable;
   readonly turn: Turn;
+  readonly stats: BrokerStats;
   readonly handlers: Handlers;
 }
 
+const CONNECT = 1;
 const PUBLISH = 3;
 const PINGRESP = Buffer.of(0xd0, 0);
 const KEEP_ALIVE_TIMEOUT = 0x8d;
@@ -70,6 +74,11 @@ export class Connection implements Flushable {
   publisher: Publisher | null = null;
   /** Its client identifier and its session may be another connection's already. */
   left = false;
+  /** Of CONNECT, seconds. */
+  keepAliveSeconds = 0;
+  cleanStart = true;
+  /** Why it ends: the first reason, and the code of the DISCONNECT that was received. */
+  ending: { readonly code: number | null; readonly reason: string } | null = null;
   readonly #parts: ConnectionParts;
   readonly #frames: FrameReader;
   readonly #publishes: PublishReader;
@@ -100,6 +109,11 @@ export class Connection implements Flushable {
     client._parser.on('error', () => {
       this.#over = true;
     });
+  }
+
+  /** Who it is, for the audit. */
+  get audited(): AuditedClient {
+    return { client: this.client.id ?? null, user: this.identity?.user ?? null, address: this.peer.address };
   }
 
   /**
@@ -195,6 +209,7 @@ export class Connection implements Flushable {
 
   #arrived(chunk: Buffer): void {
     if (this.#over) return;
+    this.#parts.stats.wireBytesReceived += chunk.length;
     this.#frames.feed(chunk);
     this.#readOn();
     this.keepAlive();
@@ -216,7 +231,9 @@ export class Connection implements Flushable {
     this.#parts.handlers.moment();
     const frames = this.#frames;
     const { conn } = this.client;
+    const { stats } = this.#parts;
     while (this.#holds === 0 && !this.#over && frames.next()) {
+      stats.packetsReceived++;
       try {
         this.#frame(frames);
       } catch (error) {
@@ -245,6 +262,7 @@ export class Connection implements Flushable {
     if (!this.#greeted) {
       // CONNECT, or something that aedes refuses [MQTT-3.1.0-1]. What follows waits until there is a session.
       this.hold();
+      if (type === CONNECT) this.#parts.stats.connects++;
       client._parser.parse(bytes.subarray(start, end));
     } else if (type === PUBLISH) {
       const message = this.#publishes.read(frames, client.version === 5);
@@ -274,7 +292,10 @@ export class Connection implements Flushable {
       this.#parts.handlers.publish(this, Message.of(topic, packet as PublishPacket, Date.now()));
     } else {
       // Nothing may follow it [MQTT-3.14.4-1].
-      if (packet.cmd === 'disconnect') this.#over = true;
+      if (packet.cmd === 'disconnect') {
+        this.#over = true;
+        this.ending ??= { code: packet.reasonCode ?? 0, reason: 'the client said goodbye' };
+      }
       this.#parts.handlers.other(this, packet);
     }
   }

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { Audit } from '../audit.js';
 import type { Access } from './access/access.js';
 import { isLocalAddress } from './access/address.js';
 import { type AedesClient, letIn } from './aedes-internals.js';
@@ -11,7 +12,7 @@ import { ConnectionPublisher } from './handlers/publish.js';
 import type { Log } from './log.js';
 import type { Session } from './session.js';
 import type { Sessions } from './sessions.js';
-import type { BrokerStats } from './stats.js';
+import type { ClientStatus, StatusOf } from './sys/client-status.js';
 
 /** What connections are made of, and whom they tell. */
 export interface ConnectionsParts extends ConnectionParts {
@@ -19,8 +20,10 @@ export interface ConnectionsParts extends ConnectionParts {
   readonly access: Access;
   readonly capture: Capture;
   readonly sessions: Sessions;
-  readonly stats: BrokerStats;
   readonly log: Log;
+  readonly audit: Audit;
+  /** null: nobody is told who connects and disconnects. */
+  readonly status: ClientStatus | null;
   /** A client has its identifier from now on, and has it no more. */
   readonly onNamed: (client: AedesClient) => void;
   readonly onGone: (client: AedesClient) => void;
@@ -28,6 +31,8 @@ export interface ConnectionsParts extends ConnectionParts {
 }
 
 const SESSION_TAKEN_OVER = 0x8e;
+/** DISCONNECT: unspecified error. */
+const UNSPECIFIED = 0x80;
 /** How often held connections are kept alive. */
 const KEEP_ALIVE_EVERY_MS = 1000;
 
@@ -59,20 +64,25 @@ export class Connections {
 
   /** Takes a new connection, which aedes has `accept`ed, or ends it if there are too many or none are wanted. */
   accept(conn: Duplex, accept: (conn: Duplex) => AedesClient, wanted: boolean): AedesClient {
-    const { limits, turn, stats, log } = this.#parts;
+    const { limits, turn, stats, log, audit } = this.#parts;
+    const { remoteAddress } = conn as Socket;
+    const address = remoteAddress ?? null;
     const full = this.#connections.size >= limits.connections;
     if (!wanted || full) {
-      if (wanted) log.warn({ most: limits.connections }, 'a connection was refused: there are too many');
+      if (wanted) {
+        log.warn({ most: limits.connections }, 'a connection was refused: there are too many');
+        audit.record({ audit: 'refused', client: null, user: null, address, reason: 'too many connections' });
+      }
       conn.destroy();
       return accept(conn);
     }
-    const output = new Output(conn, turn);
+    const output = new Output(conn, turn, stats);
     const client = accept(conn);
-    const address = (conn as Socket).remoteAddress;
-    const peer = { address: address ?? null, local: isLocalAddress(address), certificate: null };
+    const peer = { address, local: isLocalAddress(remoteAddress), certificate: null };
     const connection = new Connection(client, output, peer, this.#parts);
     this.#connections.set(client, connection);
     stats.connections = this.#connections.size;
+    stats.accepted++;
     conn.once('close', () => this.#closed(connection));
     return client;
   }
@@ -90,7 +100,7 @@ export class Connections {
 
   /** It has been let in: what it sent already is handled, and what waits for it is sent. */
   connected(connection: Connection, session: Session): void {
-    const { limits, stats, capture } = this.#parts;
+    const { limits, stats, capture, audit, status } = this.#parts;
     const { client } = connection;
     letIn(client);
     this.#parts.onNamed(client);
@@ -99,7 +109,21 @@ export class Connections {
     connection.origin = capture.origin(client.id);
     connection.publisher = new ConnectionPublisher(connection);
     session.attach(outbox);
+    const { version } = client;
+    audit.record({
+      audit: 'connected',
+      ...connection.audited,
+      version: version!,
+      clean: connection.cleanStart,
+    });
+    status?.online(statusOf(connection));
     connection.release();
+  }
+
+  /** Something is wrong with it: it is about to end. */
+  failed(client: AedesClient, { message }: Error): void {
+    const connection = this.#connections.get(client);
+    if (connection !== undefined) connection.ending ??= { code: null, reason: message };
   }
 
   isTransferClient(client: AedesClient): boolean {
@@ -135,5 +159,33 @@ export class Connections {
     this.#held.delete(connection);
     connection.keepAliveEvery(0);
     this.#leave(connection);
+    this.#tellEnd(connection);
   }
+
+  #tellEnd(connection: Connection): void {
+    const { audited, client, ending: end, outbox } = connection;
+    const { audit, status } = this.#parts;
+    if (outbox === null) {
+      if (end !== null) audit.record({ audit: 'refused', ...audited, reason: end.reason });
+      return;
+    }
+    const code = end?.code ?? client.disconnectReasonCode ?? UNSPECIFIED;
+    const reason =
+      end?.reason ??
+      (client.disconnectReasonCode === null ? 'the connection was lost' : 'ended by the broker');
+    audit.record({ audit: 'disconnected', ...audited, code, reason });
+    // If another connection of the same client has taken over, the client is not offline.
+    if (!this.#byClientId.has(client.id)) status?.offline(statusOf(connection), code);
+  }
+}
+
+function statusOf({ client, identity, peer, keepAliveSeconds, cleanStart }: Connection): StatusOf {
+  return {
+    clientId: client.id,
+    user: identity?.user ?? null,
+    address: peer.address,
+    version: client.version!,
+    keepalive: keepAliveSeconds,
+    cleanStart,
+  };
 }

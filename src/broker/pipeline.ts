@@ -3,7 +3,6 @@ import type { Capture, Origin } from './capture.js';
 import type { Message } from './delivery/message.js';
 import type { Route, Router, Target } from './delivery/router.js';
 import type { Retained } from './retained.js';
-import type { BrokerStats } from './stats.js';
 
 /** Gives the keys. */
 export interface Keys {
@@ -46,7 +45,6 @@ export interface PipelineParts {
   readonly capture: Capture;
   readonly router: Router;
   readonly retained: Retained;
-  readonly stats: BrokerStats;
   readonly store: Store;
   readonly onFault: (error: unknown) => void;
   /** Whoever wants every message as aedes knows them. */
@@ -81,6 +79,11 @@ export class Pipeline {
     for (const target of route.targets) if (target.session.outbox?.busy === true) busy(target);
   }
 
+  /** To functions of this process only. */
+  callFunctions(message: Message): void {
+    this.#call(message, this.#parts.router.find(message.topic));
+  }
+
   /** Calls back when no subscriber of the topic has more waiting than it should. */
   whenTaken(topic: string, callback: () => void): void {
     const busy = this.#parts.router
@@ -102,7 +105,7 @@ export class Pipeline {
 
   /** False: some stream has no room, and nothing has happened. */
   #enter(message: Message, origin: Origin, publisher: Publisher): boolean {
-    const { keys, capture, stats } = this.#parts;
+    const { keys, capture } = this.#parts;
     let taken = true;
     if (message.known.own) {
       message.key = keys.give();
@@ -112,8 +115,6 @@ export class Pipeline {
       taken = capture.take(origin, message, message.key);
     }
     message.clientId = origin.clientId;
-    stats.received++;
-    stats.bytesReceived += message.payloadBytes;
     if (message.retain) this.#parts.retained.store(message);
     const route = this.#parts.router.route(message.known);
     const congested = this.#emit(message, route, true);

@@ -4,11 +4,13 @@
  */
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import { auditSchema } from './audit.js';
 import { dotted, type Path } from './path.js';
 import { persistenceSchema } from './persistence.js';
 import { check, invalid, shown } from './problem.js';
 import { duration, size, whole } from './quantity.js';
 import { MAX_TIMER, streamSchema } from './stream.js';
+import { sysSchema } from './sys.js';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -116,8 +118,10 @@ export const configSchema = z
       .strictObject({
         level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).prefault('info'),
         format: z.enum(['text', 'json']).prefault('text'),
+        audit: auditSchema.prefault({}),
       })
       .prefault({}),
+    sys: sysSchema.prefault({}),
   })
   .superRefine(portsDiffer);
 

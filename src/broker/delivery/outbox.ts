@@ -93,6 +93,11 @@ export class Outbox {
     return this.#waiting.length;
   }
 
+  /** Bytes of payload. */
+  get waitingBytes(): number {
+    return this.#waitingBytes;
+  }
+
   get queuedBytes(): number {
     return this.#waitingBytes + this.#output.pendingBytes;
   }

@@ -29,12 +29,14 @@ export async function handleConnect(
     maximumPacketSize: properties.maximumPacketSize,
     clean,
   });
+  connection.keepAliveSeconds = packet.keepalive ?? 0;
+  connection.cleanStart = clean;
   // MQTT 3.1 knows no empty identifier, 3.1.1 one only without a session that lasts [MQTT-3.1.3-8].
   if (clientId === '' && (version === 3 || (version === 4 && !clean))) {
-    return refuse(parts, connection, CLIENT_IDENTIFIER_NOT_VALID, 'it has no client identifier');
+    return refuse(connection, CLIENT_IDENTIFIER_NOT_VALID, 'it has no client identifier');
   }
   if (properties.authenticationMethod !== undefined) {
-    return refuse(parts, connection, BAD_AUTHENTICATION_METHOD, 'no authentication method is known here');
+    return refuse(connection, BAD_AUTHENTICATION_METHOD, 'no authentication method is known here');
   }
   const { password } = packet;
   const verdict = await parts.access.authenticate({
@@ -44,7 +46,7 @@ export async function handleConnect(
     ...connection.peer,
   });
   if (client.closed) return;
-  if (!verdict.allowed) return refuse(parts, connection, verdict.reason, 'its credentials are not accepted');
+  if (!verdict.allowed) return refuse(connection, verdict.reason, 'its credentials are not accepted');
   const { address, local } = connection.peer;
   connection.identity = { clientId: client.id, user: verdict.user, address, local };
 
@@ -70,8 +72,8 @@ export async function handleConnect(
   parts.connected(connection, session);
 }
 
-function refuse({ log }: HandlerParts, connection: Connection, reason: number, text: string): void {
-  log.info({ client: connection.client.id, address: connection.peer.address, reason }, text);
+function refuse(connection: Connection, reason: number, text: string): void {
+  connection.ending ??= { code: reason, reason: text };
   reject(connection, reason);
 }
 

@@ -1,13 +1,14 @@
+import type { Audit } from '../../audit.js';
 import type { Access } from '../access/access.js';
 import type { PublishPacket } from '../aedes-internals.js';
 import type { Connection } from '../connection.js';
 import type { Message } from '../delivery/message.js';
-import type { Log } from '../log.js';
 import type { Keys, Pipeline } from '../pipeline.js';
 import type { Retained } from '../retained.js';
 import type { Session } from '../session.js';
 import type { Sessions } from '../sessions.js';
 import type { BrokerStats } from '../stats.js';
+import type { LatestValues } from '../sys/latest.js';
 import type { Wills } from '../wills.js';
 
 /** What handlers work with. */
@@ -21,10 +22,12 @@ export interface HandlerParts {
     readonly sessionExpiry: number;
   };
   readonly access: Access;
-  readonly log: Log;
+  readonly audit: Audit;
   readonly keys: Keys;
   readonly pipeline: Pipeline;
   readonly retained: Retained;
+  /** What is under `$SYS/broker/...`. */
+  readonly sysValues: LatestValues;
   readonly sessions: Sessions;
   readonly wills: Wills;
   readonly stats: BrokerStats;

@@ -13,6 +13,8 @@ const QUOTA_EXCEEDED = 0x97;
 
 /** PUBLISH (MQTT 5 section 3.3). */
 export function handlePublish(parts: HandlerParts, connection: Connection, message: Message): void {
+  parts.stats.received++;
+  parts.stats.bytesReceived += message.payloadBytes;
   if (message.qos === 2 && isRepetition(connection, message.id)) return;
   if (message.known.own) handleOwn(parts, connection, message);
   else parts.pipeline.publish(message, connection.origin!, connection.publisher!);
@@ -55,7 +57,7 @@ function handleOwn(parts: HandlerParts, connection: Connection, message: Message
     parts.onRequest(parts.packetOf(message), client.id);
   } else if (!parts.access.mayPublish(identity, topic)) {
     parts.stats.refused++;
-    parts.log.info({ client: client.id, topic }, 'a publish to a reserved topic was refused');
+    parts.audit.record({ audit: 'publish-denied', ...connection.audited, topic, code: NOT_AUTHORIZED });
     acknowledge(connection, message, NOT_AUTHORIZED, null);
   } else {
     if (parts.access.isTransferClient(identity)) parts.onTransferPublish(parts.packetOf(message));

@@ -2,6 +2,7 @@ import type { ISubscribePacket, ISubscription } from 'mqtt-packet';
 import { filterFault } from '../../topics.js';
 import type { AedesClient } from '../aedes-internals.js';
 import type { Connection } from '../connection.js';
+import type { Message } from '../delivery/message.js';
 import type { Subscription } from '../delivery/subscription.js';
 import { writePacket } from '../packet-writer.js';
 import type { Session } from '../session.js';
@@ -22,6 +23,8 @@ export function handleSubscribe(parts: HandlerParts, connection: Connection, pac
     const refusal = refusalOf(client, asked, parts.limits.topicLevels);
     if (refusal !== null) {
       granted.push(refusal);
+      const { topic } = asked;
+      parts.audit.record({ audit: 'subscribe-denied', ...connection.audited, topic, code: refusal });
       continue;
     }
     granted.push(asked.qos);
@@ -54,15 +57,19 @@ function refusalOf(client: AedesClient, { topic }: ISubscription, mostLevels: nu
 
 /** Retained messages for a new subscription, with the retain flag [MQTT-3.3.1-8], as its Retain Handling says. */
 function sendRetained(
-  { retained, keys }: HandlerParts,
+  { retained, sysValues, keys }: HandlerParts,
   session: Session,
   { retainHandling, filter, qos, identifier }: Subscription,
   isNew: boolean,
 ): void {
   if (retainHandling === 2 || (retainHandling === 1 && !isNew)) return;
   const identifiers = identifier === undefined ? null : [identifier];
-  for (const message of retained.matching(filter, Date.now())) {
+  const send = (message: Message) => {
+    const granted = Math.min(message.qos, qos) as 0 | 1 | 2;
     // Its place among what is kept is that of now, not that of its own key.
-    session.deliver(message, Math.min(message.qos, qos) as 0 | 1 | 2, true, identifiers, keys.give());
-  }
+    const place = granted > 0 && session.lasting ? keys.give() : 0;
+    session.deliver(message, granted, true, identifiers, place);
+  };
+  for (const message of retained.matching(filter, Date.now())) send(message);
+  for (const message of sysValues.matching(filter)) send(message);
 }
