@@ -5,6 +5,7 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { dotted, type Path } from './path.js';
+import { persistenceSchema } from './persistence.js';
 import { check, invalid, shown } from './problem.js';
 import { duration, size, whole } from './quantity.js';
 import { MAX_TIMER, streamSchema } from './stream.js';
@@ -106,6 +107,7 @@ export const configSchema = z
         chunkBytes: size({ min: KIB, max: 16 * MIB }).prefault('256KiB'),
       })
       .prefault({}),
+    persistence: persistenceSchema,
     log: z
       .strictObject({
         level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).prefault('info'),

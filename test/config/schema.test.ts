@@ -27,6 +27,7 @@ test('every key has a default', () => {
       requests: 32,
     },
     transfer: { embedded: true, chunkBytes: 256 * 1024 },
+    persistence: { store: 'level', sync: false },
     log: { level: 'info', format: 'text' },
   });
 });

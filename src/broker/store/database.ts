@@ -1,0 +1,55 @@
+import { chmod, mkdir, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ClassicLevel } from 'classic-level';
+import { MqttStreamError, textOf } from '../../errors.js';
+
+export type Operation = { type: 'put'; key: string; value: Buffer } | { type: 'del'; key: string };
+
+export interface KeyRange {
+  readonly gte: string;
+  readonly lt: string;
+}
+
+/** The used part of classic-level. */
+export interface Database {
+  open(): Promise<void>;
+  close(): Promise<void>;
+  get(key: string): Promise<Buffer | undefined>;
+  batch(operations: Operation[], options: { sync: boolean }): Promise<void>;
+  /** In the order of keys, as things are now. */
+  iterator(options: KeyRange & { highWaterMarkBytes: number }): {
+    nextv(size: number): Promise<[string, Buffer][]>;
+    close(): Promise<void>;
+  };
+}
+
+export type OpenDatabase = (folder: string) => Database;
+
+export const level: OpenDatabase = (folder) =>
+  new ClassicLevel<string, Buffer>(folder, { keyEncoding: 'utf8', valueEncoding: 'buffer' });
+
+/**
+ * Makes the folder if need be and opens the database in it, for this user only. Rejects with STORE_IN_USE or
+ * STORE_UNUSABLE.
+ */
+export async function openDatabase(folder: string, make: OpenDatabase): Promise<Database> {
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    // LevelDB makes files with the process's umask: nobody else comes through the folder to those that follow.
+    await chmod(folder, 0o700);
+    const database = make(folder);
+    await database.open();
+    for (const name of await readdir(folder)) await chmod(join(folder, name), 0o600);
+    return database;
+  } catch (error) {
+    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+    const locked = (cause as { code?: string }).code === 'LEVEL_LOCKED';
+    throw locked ? new MqttStreamError('STORE_IN_USE', [folder], { cause }) : unusable(folder, cause);
+  }
+}
+
+export function unusable(folder: string, cause: unknown): MqttStreamError {
+  return cause instanceof MqttStreamError
+    ? cause
+    : new MqttStreamError('STORE_UNUSABLE', [folder, textOf(cause)], { cause });
+}
