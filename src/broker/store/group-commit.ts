@@ -81,15 +81,21 @@ export class GroupCommit {
     this.#written = promise;
     try {
       if (this.#damaged) await this.#reopen();
-      await this.#options.database.batch(batch.operations(), { sync: this.#options.sync });
+      const { database, sync } = this.#options;
+      const operations = database.batch();
+      for (const [key, value] of batch.entries()) {
+        if (value === null) operations.del(key);
+        else operations.put(key, value);
+      }
+      await operations.write({ sync });
       resolve();
     } catch (error) {
       this.#damaged = true;
       this.#filling.follow(batch);
       const { folder, onFault } = this.#options;
       const fault = new MqttStreamError('STORE_WRITE_FAILED', [folder, textOf(error)], { cause: error });
-      onFault(fault);
       reject(fault);
+      onFault(fault);
     } finally {
       this.#writing = null;
       if (this.#awaited !== null) setImmediate(this.#write);

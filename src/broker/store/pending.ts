@@ -1,5 +1,3 @@
-import type { Operation } from './database.js';
-
 /** Changes that are not written yet, in the order in which they take effect. */
 export class Pending {
   /** null: the row is deleted. */
@@ -45,13 +43,5 @@ export class Pending {
   *entries(): Generator<[string, Buffer | null]> {
     for (const [key, value] of this.#changes) if (!this.#inserts.has(key)) yield [key, value];
     yield* this.#inserts;
-  }
-
-  operations(): Operation[] {
-    const operations: Operation[] = [];
-    for (const [key, value] of this.entries()) {
-      operations.push(value === null ? { type: 'del', key } : { type: 'put', key, value });
-    }
-    return operations;
   }
 }
