@@ -2,6 +2,7 @@ import { chmod, mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import { MqttStreamError, textOf } from '../../errors.js';
+import { checkLogs } from './log-check.js';
 
 export interface KeyRange {
   readonly gte: string;
@@ -40,14 +41,24 @@ export async function openDatabase(folder: string, make: OpenDatabase): Promise<
     await mkdir(folder, { recursive: true, mode: 0o700 });
     // LevelDB makes files with the process's umask: nobody else comes through the folder to those that follow.
     await chmod(folder, 0o700);
+    await checkLogs(folder);
     const database = make(folder);
     await database.open();
-    for (const name of await readdir(folder)) await chmod(join(folder, name), 0o600);
+    await closeToOthers(folder);
     return database;
   } catch (error) {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
     const locked = (cause as { code?: string }).code === 'LEVEL_LOCKED';
     throw locked ? new MqttStreamError('STORE_IN_USE', [folder], { cause }) : unusable(folder, cause);
+  }
+}
+
+async function closeToOthers(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    await chmod(join(folder, name), 0o600).catch((error: NodeJS.ErrnoException) => {
+      // LevelDB tidies up meanwhile.
+      if (error.code !== 'ENOENT') throw error;
+    });
   }
 }
 

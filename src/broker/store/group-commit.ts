@@ -31,6 +31,7 @@ export class GroupCommit {
   #written: Promise<void> = Promise.resolve();
   /** A write failed: LevelDB's log may end in the middle of a record, and what follows could not be read. */
   #damaged = false;
+  #closed = false;
 
   constructor(options: GroupCommitOptions) {
     this.#options = options;
@@ -65,6 +66,16 @@ export class GroupCommit {
     return this.#awaited.promise;
   }
 
+  /** Writes what is left. What is put later cannot be written, and is reported. */
+  async close(): Promise<void> {
+    try {
+      await this.written();
+    } finally {
+      this.#closed = true;
+      await this.#options.database.close();
+    }
+  }
+
   #begin(): Deferred {
     if (this.#writing === null) setImmediate(this.#write);
     return deferred();
@@ -80,6 +91,7 @@ export class GroupCommit {
     this.#writing = batch;
     this.#written = promise;
     try {
+      if (this.#closed) throw new Error('it is closed');
       if (this.#damaged) await this.#reopen();
       const { database, sync } = this.#options;
       const operations = database.batch();

@@ -37,7 +37,7 @@ export class Rows {
       await rows.#checkFormat();
       return rows;
     } catch (error) {
-      await database.close();
+      await rows.close();
       throw error;
     }
   }
@@ -123,12 +123,8 @@ export class Rows {
     }
   }
 
-  async close(): Promise<void> {
-    try {
-      await this.written();
-    } finally {
-      await this.#database.close();
-    }
+  close(): Promise<void> {
+    return this.#commit.close();
   }
 
   /** For a row that does not hold what it should. */

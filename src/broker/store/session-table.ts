@@ -86,6 +86,9 @@ export class SessionTable {
     for (const filter of session.subscriptions.keys()) this.#rows.delete(session.subscriptionKey(filter));
     for (const counter of session.inflight.keys()) this.#rows.delete(session.inflightKey(counter));
     for (const messageId of session.received) this.#rows.delete(session.receivedKey(messageId));
+    // Who waits for something of it finds nothing.
+    session.inflight.clear();
+    session.identified.clear();
     if (session.counts.messages === 0) return;
     this.#rows.put(ofSession(KIND.ended, number), Buffer.alloc(0));
     this.#sweep(number);
