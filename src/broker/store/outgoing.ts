@@ -1,6 +1,6 @@
 import type { PublishPacket } from '../aedes-internals.js';
 import { KIND, ofSession, valueIn } from './keys.js';
-import { encodeMessage, payloadBytes, type StoredMessage } from './packet-codec.js';
+import { decodeMessage, encodeMessage, payloadBytes, type StoredMessage } from './packet-codec.js';
 import type { Rows } from './rows.js';
 import { encodeAssignment } from './session-codec.js';
 import type { SessionTable } from './session-table.js';
@@ -76,7 +76,7 @@ export class OutgoingQueues {
       if (session.ended) return;
       this.#rows.put(session.queuedKey(counter), value);
       if (before === undefined) this.#sessions.count(session, 1, bytes);
-      else this.#sessions.count(session, 0, bytes - payloadBytes(before));
+      else this.#sessions.count(session, 0, bytes - this.#rows.decode(before, payloadBytes));
       if (messageId !== undefined) this.#assign(session, counter, messageId, bytes);
     });
   }
@@ -102,7 +102,7 @@ export class OutgoingQueues {
     inflight.confirmed = this.#read(session, counter, (value) => {
       inflight.confirmed = null;
       if (value === undefined) throw noSuchPacket();
-      inflight.bytes = payloadBytes(value);
+      inflight.bytes = this.#rows.decode(value, payloadBytes);
       this.#rows.put(session.inflightKey(counter), encodeAssignment(inflight));
     });
     try {
@@ -189,7 +189,7 @@ export class OutgoingQueues {
           if (session.ended || fits()) return;
           const counter = valueIn(key);
           if (session.removed.has(counter)) continue;
-          this.#removeMessage(session, counter, payloadBytes(value));
+          this.#removeMessage(session, counter, this.#rows.decode(value, payloadBytes));
           const inflight = session.inflight.get(counter);
           if (inflight !== undefined) this.#forget(session, inflight);
           removed++;
@@ -224,7 +224,7 @@ export class OutgoingQueues {
       cmd: 'publish',
       brokerId: this.#brokerId(),
       brokerCounter: counter,
-      ...(this.#rows.message(value) as StoredMessage & { payload: Buffer; clientId?: string }),
+      ...(this.#rows.decode(value, decodeMessage) as StoredMessage & { payload: Buffer; clientId?: string }),
       dup: false,
       messageId,
     };

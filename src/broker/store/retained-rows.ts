@@ -1,6 +1,6 @@
 import { topicMatcher } from '../../topics.js';
 import { KIND } from './keys.js';
-import { encodeMessage, type StoredMessage } from './packet-codec.js';
+import { decodeMessage, encodeMessage, type StoredMessage } from './packet-codec.js';
 import type { Rows } from './rows.js';
 
 /** Retained messages by topic. Only the broker keeps them in memory. */
@@ -21,7 +21,8 @@ export class RetainedRows {
   }
 
   async *all(): AsyncGenerator<StoredMessage> {
-    for await (const [, value] of this.#rows.range(KIND.retained)) yield this.#rows.message(value);
+    for await (const [, value] of this.#rows.range(KIND.retained))
+      yield this.#rows.decode(value, decodeMessage);
   }
 
   /** Those that match at least one of the filters. */

@@ -1,5 +1,5 @@
 import { KIND } from './keys.js';
-import { encodeMessage, type StoredMessage } from './packet-codec.js';
+import { decodeMessage, encodeMessage, type StoredMessage } from './packet-codec.js';
 import type { Rows } from './rows.js';
 
 export type Will = StoredMessage & { clientId?: string; brokerId?: string };
@@ -16,7 +16,7 @@ export class Wills {
   /** Rejects with STORE_UNUSABLE. */
   async load(): Promise<void> {
     for await (const [key, value] of this.#rows.range(KIND.will)) {
-      this.#wills.set(key.slice(1), this.#rows.message(value));
+      this.#wills.set(key.slice(1), this.#rows.decode(value, decodeMessage));
     }
   }
 

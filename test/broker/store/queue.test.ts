@@ -1,7 +1,8 @@
 /** Queues of sessions: order, identifiers, counts, trimming. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { message, queuedOf, queueOf, reopenable } from './fixture.js';
+import { queuedOf, queueOf, reopenable } from './fixture.js';
+import { message } from './message.js';
 
 const c = { id: 'c' };
 

@@ -1,7 +1,8 @@
 /** Sessions from one start to the next. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { message, queuedOf, queueOf, reopenable, sessionsOf } from './fixture.js';
+import { queuedOf, queueOf, reopenable, sessionsOf } from './fixture.js';
+import { message } from './message.js';
 
 const NEVER = 0xffff_ffff;
 
