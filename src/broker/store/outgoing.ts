@@ -90,7 +90,7 @@ export class OutgoingQueues {
     const known = session.inflight.get(counter);
     if (known === undefined) return this.#identify(session, counter, messageId);
     await known.confirmed;
-    if (session.inflight.get(counter) !== known) throw noSuchPacket();
+    if (session.inflight.get(counter) !== known || known.released) throw noSuchPacket();
     if (known.messageId !== messageId) this.#assign(session, counter, messageId, known.bytes);
     return this.#rows.written();
   }

@@ -1,5 +1,5 @@
 import { KIND } from './keys.js';
-import { decodeMessage, encodeMessage, type StoredMessage } from './packet-codec.js';
+import { decodeMessage, encodeWhole, type StoredMessage } from './packet-codec.js';
 import type { Rows } from './rows.js';
 
 export type Will = StoredMessage & { clientId?: string; brokerId?: string };
@@ -22,8 +22,7 @@ export class Wills {
 
   put(clientId: string, will: Will): Promise<void> {
     this.#wills.set(clientId, will);
-    const { topic, payload, qos, retain, properties, messageExpiry, ...more } = will;
-    this.#rows.put(KIND.will + clientId, encodeMessage(will, more));
+    this.#rows.put(KIND.will + clientId, encodeWhole(will));
     return this.#rows.written();
   }
 

@@ -57,6 +57,9 @@ test('an identifier can be given again, and another one to the same message', as
   await store.outgoingAcknowledge(c, { messageId: 6 });
   await store.outgoingUpdate(c, { brokerCounter: 2, messageId: 6 });
   assert.deepEqual(await queueOf(store, 'c'), ['m2#6']);
+  await store.outgoingUpdate(c, { cmd: 'pubrel', messageId: 6 });
+  await assert.rejects(store.outgoingUpdate(c, { brokerCounter: 2, messageId: 7 }), /no such packet/);
+  assert.deepEqual(await queueOf(store, 'c'), ['pubrel#6']);
 });
 
 test('what is not there cannot be updated, and gets no identifier', async (t) => {
