@@ -30,7 +30,7 @@ test('identifiers survive: given with the message, by an update, and of a releas
   const { store } = world;
   void store.outgoingEnqueueCombi([{ clientId: 'c', messageId: 1 }], message(10, { qos: 2 }));
   for (const counter of [11, 12, 13]) void store.outgoingEnqueue({ clientId: 'c' }, message(counter));
-  void store.outgoingUpdate(c, message(12, { messageId: 65_535 }) as never);
+  void store.outgoingUpdate(c, { brokerCounter: 12, messageId: 65_535 });
   await store.outgoingUpdate(c, { cmd: 'pubrel', messageId: 1 });
   const expected = ['pubrel#1', 'm11', 'm12#65535', 'm13'];
   assert.deepEqual(await queueOf(store, 'c'), expected);
