@@ -95,6 +95,10 @@ export const configSchema = z
         connections: whole(1).prefault(10_000),
         /** Levels of a topic or topic filter. */
         topicLevels: whole(1, 65_536).prefault(200),
+        /** Longest keep-alive that a client may have, ms; 0: any. MQTT counts in seconds. */
+        keepAlive: duration({ max: 65_535_000 }).prefault(0),
+        /** Longest that a session outlives its connection, ms; 0: for ever. */
+        sessionExpiry: duration({ max: 0xffff_fffe * 1000 }).prefault(0),
         /** Searches, replays and other requests being answered at the same time. */
         requests: whole(1).prefault(32),
       })

@@ -1,6 +1,7 @@
 import { chmod, mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
+import { MemoryLevel } from 'memory-level';
 import { MqttStreamError, textOf } from '../../errors.js';
 import { checkLogs } from './log-check.js';
 
@@ -29,8 +30,16 @@ export interface Database {
 
 export type OpenDatabase = (folder: string) => Database;
 
-export const level: OpenDatabase = (folder) =>
-  new ClassicLevel<string, Buffer>(folder, { keyEncoding: 'utf8', valueEncoding: 'buffer' });
+const ENCODINGS = { keyEncoding: 'utf8', valueEncoding: 'buffer' } as const;
+
+export const level: OpenDatabase = (folder) => new ClassicLevel<string, Buffer>(folder, ENCODINGS);
+
+/** One that is gone with the process. */
+export async function openMemory(): Promise<Database> {
+  const database = new MemoryLevel<string, Buffer>(ENCODINGS);
+  await database.open();
+  return database;
+}
 
 /**
  * Makes the folder if need be and opens the database in it, for this user only. Rejects with STORE_IN_USE or

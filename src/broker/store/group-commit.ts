@@ -76,6 +76,12 @@ export class GroupCommit {
     }
   }
 
+  /** As `written`; null if there is nothing to wait for. */
+  get unwritten(): Promise<void> | null {
+    if (this.#awaited === null && this.#filling.empty && this.#writing === null) return null;
+    return this.written();
+  }
+
   #begin(): Deferred {
     if (this.#writing === null) setImmediate(this.#write);
     return deferred();

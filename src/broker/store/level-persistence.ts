@@ -17,12 +17,15 @@ import { SessionTable, type StoredSessionSummary } from './session-table.js';
 import { type MatchingSubscription, type NewSubscription, Subscriptions } from './subscriptions.js';
 import { type Will, Wills } from './wills.js';
 
+const NOTHING_QUEUED = { messages: 0, bytes: 0 };
+
 interface Client {
   readonly id: string;
 }
 
 export interface LevelPersistenceOptions {
-  readonly folder: string;
+  /** null: in memory, for as long as the process lives. */
+  readonly folder: string | null;
   /** Whether a change is on the disk when its promise resolves, or handed to the operating system. */
   readonly sync: boolean;
   /** Something could not be written, and is tried again; each time once. */
@@ -198,6 +201,22 @@ export class LevelPersistence {
     return this.#rows.written();
   }
 
+  /** What is queued for a client now: messages, and bytes of payload. */
+  queued({ id }: Client): { readonly messages: number; readonly bytes: number } {
+    return this.#sessions.get(id)?.counts ?? NOTHING_QUEUED;
+  }
+
+  /** Nothing is queued for a client, and no release is left to be sent. */
+  nothingOutgoing({ id }: Client): boolean {
+    const session = this.#sessions.get(id);
+    return session === undefined || (session.counts.messages === 0 && session.inflight.size === 0);
+  }
+
+  /** Packet identifiers of QoS 2 messages received and not released. */
+  received({ id }: Client): Iterable<number> {
+    return this.#sessions.get(id)?.received ?? [];
+  }
+
   sessions(): AsyncIterable<StoredSessionSummary> {
     return this.#sessions.summaries();
   }
@@ -210,6 +229,11 @@ export class LevelPersistence {
   /** Everything put so far is handed to the operating system, or with `sync` on the disk. */
   written(): Promise<void> {
     return this.#rows.written();
+  }
+
+  /** As `written`; null if there is nothing to wait for. */
+  get unwritten(): Promise<void> | null {
+    return this.#rows.unwritten;
   }
 
   /** Writes what is not written yet and closes the database. */

@@ -21,8 +21,13 @@ export interface Pubrel {
   messageId: number;
 }
 
-/** A message by its key, which gets a packet identifier; or the release of the one with an identifier. */
-export type OutgoingUpdate = { cmd?: 'publish'; brokerCounter: number; messageId: number } | Pubrel;
+/**
+ * A message by its key, which gets a packet identifier; or the release of the one with an identifier. `bytes`, of its
+ * payload: whoever knows them knows that the message is in the queue, and it is not looked up.
+ */
+export type OutgoingUpdate =
+  | { cmd?: 'publish'; brokerCounter: number; messageId: number; bytes?: number }
+  | Pubrel;
 
 /**
  * Queues of messages, by key. A queue holds a key once: a message that is put again replaces the first. Packet
@@ -88,8 +93,12 @@ export class OutgoingQueues {
     if (packet.cmd === 'pubrel') return this.#release(session, packet.messageId);
     const { brokerCounter: counter, messageId } = packet;
     const known = session.inflight.get(counter);
-    if (known === undefined) return this.#identify(session, counter, messageId);
-    await known.confirmed;
+    if (known === undefined) {
+      if (packet.bytes === undefined) return this.#identify(session, counter, messageId);
+      this.#assign(session, counter, messageId, packet.bytes);
+      return this.#rows.written();
+    }
+    if (known.confirmed !== null) await known.confirmed;
     if (session.inflight.get(counter) !== known || known.released) throw noSuchPacket();
     if (known.messageId !== messageId) this.#assign(session, counter, messageId, known.bytes);
     return this.#rows.written();
@@ -117,7 +126,8 @@ export class OutgoingQueues {
   /** The client has a QoS 2 message: its bytes are not needed any more. */
   async #release(session: StoredSession, messageId: number): Promise<void> {
     const inflight = session.identified.get(messageId);
-    await inflight?.confirmed;
+    // Without a turn between: whoever waits for all that was put counts on it.
+    if (inflight?.confirmed) await inflight.confirmed;
     if (inflight === undefined || session.identified.get(messageId) !== inflight) throw noSuchPacket();
     if (!inflight.released) {
       inflight.released = true;

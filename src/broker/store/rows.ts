@@ -1,5 +1,5 @@
 import { MqttStreamError } from '../../errors.js';
-import { type Database, type OpenDatabase, openDatabase, unusable } from './database.js';
+import { type Database, type OpenDatabase, openDatabase, openMemory, unusable } from './database.js';
 import { GroupCommit } from './group-commit.js';
 import { beginningWith, KIND } from './keys.js';
 import { FORMAT } from './session-codec.js';
@@ -9,7 +9,8 @@ const STEP_ROWS = 1000;
 const STEP_BYTES = 256 * 1024;
 
 export interface RowsOptions {
-  readonly folder: string;
+  /** null: in memory, for as long as the process lives. */
+  readonly folder: string | null;
   readonly sync: boolean;
   /** A batch could not be written, or what goes on by itself could not be read. */
   readonly onFault: (error: Error) => void;
@@ -29,8 +30,9 @@ export class Rows {
   }
 
   /** Rejects with STORE_IN_USE, STORE_UNUSABLE or STORE_VERSION. */
-  static async open({ folder, sync, onFault, database: make }: RowsOptions): Promise<Rows> {
-    const database = await openDatabase(folder, make);
+  static async open({ folder: path, sync, onFault, database: make }: RowsOptions): Promise<Rows> {
+    const database = path === null ? await openMemory() : await openDatabase(path, make);
+    const folder = path ?? 'memory';
     const rows = new Rows(folder, database, new GroupCommit({ folder, database, sync, onFault }));
     try {
       await rows.#checkFormat();
@@ -70,6 +72,11 @@ export class Rows {
   /** Everything put so far is handed to the operating system, or with `sync` on the disk. */
   written(): Promise<void> {
     return this.#commit.written();
+  }
+
+  /** As `written`; null if there is nothing to wait for. */
+  get unwritten(): Promise<void> | null {
+    return this.#commit.unwritten;
   }
 
   async get(key: string): Promise<Buffer | undefined> {

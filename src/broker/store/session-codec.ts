@@ -6,6 +6,8 @@ export const FORMAT = 1;
 /** What is kept of a session itself. */
 export interface SessionRecord {
   readonly clientId: string;
+  /** As authenticated when it connected last. */
+  readonly user: string | null;
   /** Seconds after the connection ends; 0xffffffff: never. */
   readonly expiryInterval: number;
   /** Wall time in ms; null: it was connected. */
@@ -38,18 +40,28 @@ export interface Assignment {
   readonly bytes: number;
 }
 
-export function encodeSession({ clientId, expiryInterval, disconnectedAt }: SessionRecord): Buffer {
-  const bytes = Buffer.allocUnsafe(12 + Buffer.byteLength(clientId));
+const NOBODY = 0xffff_ffff;
+
+/** expiry u32 | disconnected f64 | bytes of user u32 | user | client id */
+export function encodeSession({ clientId, user, expiryInterval, disconnectedAt }: SessionRecord): Buffer {
+  const userBytes = user === null ? 0 : Buffer.byteLength(user);
+  const bytes = Buffer.allocUnsafe(16 + userBytes + Buffer.byteLength(clientId));
   bytes.writeUInt32LE(expiryInterval, 0);
   bytes.writeDoubleLE(disconnectedAt ?? Number.NaN, 4);
-  bytes.write(clientId, 12);
+  bytes.writeUInt32LE(user === null ? NOBODY : userBytes, 12);
+  if (user !== null) bytes.write(user, 16);
+  bytes.write(clientId, 16 + userBytes);
   return bytes;
 }
 
 export function decodeSession(bytes: Buffer): SessionRecord {
   const disconnectedAt = bytes.readDoubleLE(4);
+  const userBytes = bytes.readUInt32LE(12);
+  const clientAt = userBytes === NOBODY ? 16 : 16 + userBytes;
+  if (clientAt > bytes.length) throw new RangeError(`a session's user name ends after it, at ${clientAt}`);
   return {
-    clientId: bytes.toString('utf8', 12),
+    clientId: bytes.toString('utf8', clientAt),
+    user: userBytes === NOBODY ? null : bytes.toString('utf8', 16, clientAt),
     expiryInterval: bytes.readUInt32LE(0),
     disconnectedAt: Number.isNaN(disconnectedAt) ? null : disconnectedAt,
   };

@@ -52,12 +52,12 @@ export class SessionTable {
   of(clientId: string): StoredSession {
     return (
       this.#sessions.get(clientId) ??
-      this.put({ clientId, expiryInterval: 0xffff_ffff, disconnectedAt: null })
+      this.put({ clientId, user: null, expiryInterval: 0xffff_ffff, disconnectedAt: null })
     );
   }
 
-  put({ clientId, expiryInterval, disconnectedAt }: SessionRecord): StoredSession {
-    const record = { clientId, expiryInterval, disconnectedAt };
+  put({ clientId, user, expiryInterval, disconnectedAt }: SessionRecord): StoredSession {
+    const record = { clientId, user, expiryInterval, disconnectedAt };
     let session = this.#sessions.get(clientId);
     if (session === undefined) {
       session = new StoredSession(this.#nextNumber++, record);

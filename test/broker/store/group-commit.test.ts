@@ -11,7 +11,7 @@ async function started(t: TestContext, sync = false) {
   const faults: Error[] = [];
   const store = await opened({ sync, database: () => database, onFault: (error) => faults.push(error) });
   t.after(() => store.destroy());
-  await store.putSession({ clientId: 'c', expiryInterval: 1, disconnectedAt: null });
+  await store.putSession({ clientId: 'c', user: null, expiryInterval: 1, disconnectedAt: null });
   database.batches.length = 0;
   return { database, store, faults };
 }

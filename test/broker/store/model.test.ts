@@ -146,7 +146,7 @@ function steps(model: Model, random: (below: number) => number): { all: Step[]; 
   const session: Step = (store, name) => {
     const expiryInterval = random(2 ** 31);
     model.expiry.set(name, expiryInterval);
-    return store.putSession({ clientId: name, expiryInterval, disconnectedAt: null });
+    return store.putSession({ clientId: name, user: null, expiryInterval, disconnectedAt: null });
   };
   const end: Step = (store, name) => {
     model.end(name);

@@ -11,17 +11,23 @@ test('a session is listed with its end, subscriptions and what is queued', async
   const world = await reopenable(t);
   const { store } = world;
   const options = { qos: 2, nl: true, rap: true, rh: 2, subscriptionIdentifier: 268_435_455 } as const;
-  void store.putSession({ clientId: 'a', expiryInterval: 60, disconnectedAt: null });
+  void store.putSession({ clientId: 'a', user: null, expiryInterval: 60, disconnectedAt: null });
   void store.addSubscriptions({ id: 'a' }, [
     { topic: 'x/#', ...options },
     { topic: '$share/g/+', qos: 0 },
   ]);
-  void store.putSession({ clientId: 'a', expiryInterval: 3600, disconnectedAt: 1_795_424_302_844 });
-  void store.putSession({ clientId: 'b', expiryInterval: NEVER, disconnectedAt: 0 });
+  void store.putSession({
+    clientId: 'a',
+    user: 'ü/+\0',
+    expiryInterval: 3600,
+    disconnectedAt: 1_795_424_302_844,
+  });
+  void store.putSession({ clientId: 'b', user: '', expiryInterval: NEVER, disconnectedAt: 0 });
   for (const counter of [1, 22, 333]) void store.outgoingEnqueue({ clientId: 'a' }, message(counter));
   const expected = [
     {
       clientId: 'a',
+      user: 'ü/+\0',
       expiryInterval: 3600,
       disconnectedAt: 1_795_424_302_844,
       subscriptions: [
@@ -32,6 +38,7 @@ test('a session is listed with its end, subscriptions and what is queued', async
     },
     {
       clientId: 'b',
+      user: '',
       expiryInterval: NEVER,
       disconnectedAt: 0,
       subscriptions: [],
@@ -63,7 +70,7 @@ test('of a session that ended nothing is left, and a new one of the client begin
   const fill = async (clientId: string) => {
     const { store } = world;
     const client = { id: clientId };
-    void store.putSession({ clientId, expiryInterval: 5, disconnectedAt: null });
+    void store.putSession({ clientId, user: null, expiryInterval: 5, disconnectedAt: null });
     void store.addSubscriptions(client, [{ topic: 'x', qos: 1 }]);
     for (const counter of [1, 2, 3]) {
       void store.outgoingEnqueueCombi([{ clientId, messageId: counter }], message(counter));
