@@ -33,7 +33,8 @@ export const ERRORS = {
 
   // stored sessions
   STORE_IN_USE: {
-    message: 'the session store %s is open in another process; stop it or choose another dataDir',
+    message:
+      'the session store %s is open already, here or in another process; stop that or choose another dataDir',
     reason: 0x83,
     status: 409,
   },

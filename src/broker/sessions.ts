@@ -104,7 +104,7 @@ export class Sessions {
 
   /** Resolves when the store has what `open` did, and when what a session has kept can be delivered. */
   async ready(session: Session): Promise<void> {
-    await session.backlog.load(this.#parts.newKey());
+    await session.backlog.load(this.#parts.newKey);
     await this.#parts.store.unwritten;
   }
 

@@ -1,6 +1,6 @@
 import type { PublishPacket } from '../aedes-internals.js';
 import { KIND, ofSession, valueIn } from './keys.js';
-import { encodeMessage, payloadBytes, type StoredMessage } from './packet-codec.js';
+import { decodeMessage, encodeMessage, payloadBytes, type StoredMessage } from './packet-codec.js';
 import type { Rows } from './rows.js';
 import { encodeAssignment } from './session-codec.js';
 import type { SessionTable } from './session-table.js';
@@ -81,7 +81,7 @@ export class OutgoingQueues {
       if (session.ended) return;
       this.#rows.put(session.queuedKey(counter), value);
       if (before === undefined) this.#sessions.count(session, 1, bytes);
-      else this.#sessions.count(session, 0, bytes - payloadBytes(before));
+      else this.#sessions.count(session, 0, bytes - this.#rows.decode(before, payloadBytes));
       if (messageId !== undefined) this.#assign(session, counter, messageId, bytes);
     });
   }
@@ -99,7 +99,7 @@ export class OutgoingQueues {
       return this.#rows.written();
     }
     if (known.confirmed !== null) await known.confirmed;
-    if (session.inflight.get(counter) !== known) throw noSuchPacket();
+    if (session.inflight.get(counter) !== known || known.released) throw noSuchPacket();
     if (known.messageId !== messageId) this.#assign(session, counter, messageId, known.bytes);
     return this.#rows.written();
   }
@@ -111,7 +111,7 @@ export class OutgoingQueues {
     inflight.confirmed = this.#read(session, counter, (value) => {
       inflight.confirmed = null;
       if (value === undefined) throw noSuchPacket();
-      inflight.bytes = payloadBytes(value);
+      inflight.bytes = this.#rows.decode(value, payloadBytes);
       this.#rows.put(session.inflightKey(counter), encodeAssignment(inflight));
     });
     try {
@@ -199,7 +199,7 @@ export class OutgoingQueues {
           if (session.ended || fits()) return;
           const counter = valueIn(key);
           if (session.removed.has(counter)) continue;
-          this.#removeMessage(session, counter, payloadBytes(value));
+          this.#removeMessage(session, counter, this.#rows.decode(value, payloadBytes));
           const inflight = session.inflight.get(counter);
           if (inflight !== undefined) this.#forget(session, inflight);
           removed++;
@@ -234,7 +234,7 @@ export class OutgoingQueues {
       cmd: 'publish',
       brokerId: this.#brokerId(),
       brokerCounter: counter,
-      ...(this.#rows.message(value) as StoredMessage & { payload: Buffer; clientId?: string }),
+      ...(this.#rows.decode(value, decodeMessage) as StoredMessage & { payload: Buffer; clientId?: string }),
       dup: false,
       messageId,
     };

@@ -5,7 +5,8 @@ import type { ClassicLevel } from 'classic-level';
 import { level } from '../../../src/broker/store/database.js';
 import type { LevelPersistence } from '../../../src/broker/store/level-persistence.js';
 import { generator } from '../../catalog/generator.js';
-import { message, queueOf, reopenable, sessionsOf } from './fixture.js';
+import { queueOf, reopenable, sessionsOf } from './fixture.js';
+import { message } from './message.js';
 
 /** Names that look like keys, are parts of each other, or are as long as MQTT allows. */
 const NAMES = [
@@ -117,7 +118,7 @@ function steps(model: Model, random: (below: number) => number): { all: Step[]; 
     const waiting = model.messages(name).filter(([, one]) => one.id === undefined);
     const [key, one] = waiting[random(waiting.length)] ?? [];
     if (key === undefined)
-      return assert.rejects(store.outgoingUpdate({ id: name }, { brokerCounter: 0, messageId: 1 }));
+      return assert.rejects(store.outgoingUpdate({ id: name }, { brokerCounter: 0, messageId: 65_535 }));
     one!.id = (id++ % 65_535) + 1;
     return unlessGone(
       name,

@@ -1,7 +1,8 @@
 /** Queues of sessions: order, identifiers, counts, trimming. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { message, queuedOf, queueOf, reopenable } from './fixture.js';
+import { queuedOf, queueOf, reopenable } from './fixture.js';
+import { message } from './message.js';
 
 const c = { id: 'c' };
 
@@ -29,7 +30,7 @@ test('identifiers survive: given with the message, by an update, and of a releas
   const { store } = world;
   void store.outgoingEnqueueCombi([{ clientId: 'c', messageId: 1 }], message(10, { qos: 2 }));
   for (const counter of [11, 12, 13]) void store.outgoingEnqueue({ clientId: 'c' }, message(counter));
-  void store.outgoingUpdate(c, message(12, { messageId: 65_535 }) as never);
+  void store.outgoingUpdate(c, { brokerCounter: 12, messageId: 65_535 });
   await store.outgoingUpdate(c, { cmd: 'pubrel', messageId: 1 });
   const expected = ['pubrel#1', 'm11', 'm12#65535', 'm13'];
   assert.deepEqual(await queueOf(store, 'c'), expected);
@@ -56,6 +57,9 @@ test('an identifier can be given again, and another one to the same message', as
   await store.outgoingAcknowledge(c, { messageId: 6 });
   await store.outgoingUpdate(c, { brokerCounter: 2, messageId: 6 });
   assert.deepEqual(await queueOf(store, 'c'), ['m2#6']);
+  await store.outgoingUpdate(c, { cmd: 'pubrel', messageId: 6 });
+  await assert.rejects(store.outgoingUpdate(c, { brokerCounter: 2, messageId: 7 }), /no such packet/);
+  assert.deepEqual(await queueOf(store, 'c'), ['pubrel#6']);
 });
 
 test('what is not there cannot be updated, and gets no identifier', async (t) => {
