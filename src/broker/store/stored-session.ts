@@ -18,6 +18,8 @@ export class StoredSession {
   /** By counter, and by packet identifier. */
   readonly inflight = new Map<number, Inflight>();
   readonly identified = new Map<number, Inflight>();
+  /** By counter: messages that may be in the queue already, until that is known; to their bytes. */
+  readonly placing = new Map<number, Promise<number>>();
   /** Packet identifiers of QoS 2 messages received and not released. */
   readonly received = new Set<number>();
   counts: { -readonly [Field in keyof Counts]: number } = { messages: 0, bytes: 0, last: -1 };
@@ -61,7 +63,7 @@ export class StoredSession {
   }
 
   unassign(inflight: Inflight): void {
-    this.inflight.delete(inflight.counter);
+    if (this.inflight.get(inflight.counter) === inflight) this.inflight.delete(inflight.counter);
     if (this.identified.get(inflight.messageId) === inflight) this.identified.delete(inflight.messageId);
   }
 

@@ -145,9 +145,13 @@ test('what cannot be read rejects', async (t) => {
     store.outgoingClearMessageId(client, { messageId: 1 }),
     store.outgoingUpdate(client, { brokerCounter: 2, messageId: 2 }),
     store.trim('c', 0, 0),
+    // Put again with an old key: whether it is there already cannot be told.
+    store.outgoingEnqueueCombi([{ clientId: 'c', messageId: 7 }], message(1)),
+    store.outgoingUpdate(client, { brokerCounter: 1, messageId: 7 }),
   ];
   database.readFault = new Error('Corruption: bad block');
   for (const read of reads()) await assert.rejects(read, { code: 'STORE_UNUSABLE', message: /bad block/ });
+  await store.outgoingAcknowledge(client, { messageId: 7 });
   database.readFault = null;
   database.rows.set(queued(1), Buffer.from([0, 255]));
   await assert.rejects(store.outgoingStream(client).toArray(), { code: 'STORE_UNUSABLE' });

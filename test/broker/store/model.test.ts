@@ -104,6 +104,12 @@ function steps(model: Model, random: (below: number) => number): { all: Step[]; 
         message(key, { topic: other || 'x' }),
       );
     };
+  /** As a retained message comes again. */
+  const again: Step = (store, name) => {
+    const waiting = model.messages(name);
+    const [key] = waiting[random(waiting.length)] ?? [];
+    return key === undefined ? Promise.resolve() : store.outgoingEnqueue({ clientId: name }, message(key));
+  };
   const acknowledge: Step = (store, name) => {
     const found = inflight(name);
     if (found === undefined) return Promise.resolve();
@@ -186,7 +192,17 @@ function steps(model: Model, random: (below: number) => number): { all: Step[]; 
     return store.storeRetained(message(1, { topic: name, payload: Buffer.from(text) }));
   };
   const all = [
-    ...[enqueue(false), enqueue(false), enqueue(true), enqueue(true), acknowledge, identify, release, trim],
+    ...[
+      enqueue(false),
+      enqueue(false),
+      enqueue(true),
+      enqueue(true),
+      again,
+      acknowledge,
+      identify,
+      release,
+      trim,
+    ],
     ...[session, end, subscribe, subscribe, unsubscribe, receive, will, retain],
   ];
   return { all, alone: trim };

@@ -107,6 +107,34 @@ test('a message that is put again replaces the first and counts once', async (t)
   assert.deepEqual(await queueOf(store, 'new'), ['longer']);
 });
 
+test('a message that is put again may be identified, released and acknowledged at once', async (t) => {
+  const world = await reopenable(t);
+  for (const counter of [1, 5, 9]) await world.store.outgoingEnqueue({ clientId: 'c' }, message(counter));
+  const store = await world.reopen();
+  const again = (counter: number, messageId?: number) =>
+    store.outgoingEnqueueCombi(
+      [{ clientId: 'c', ...(messageId === undefined ? {} : { messageId }) }],
+      message(counter),
+    );
+  await Promise.all([
+    again(1, 11),
+    store.outgoingAcknowledge(c, { messageId: 11 }),
+    again(4),
+    store.outgoingUpdate(c, { brokerCounter: 4, messageId: 14, bytes: 2 }),
+    store.outgoingUpdate(c, { cmd: 'pubrel', messageId: 14 }),
+    again(5, 15),
+    again(5),
+    store.outgoingUpdate(c, { brokerCounter: 5, messageId: 16 }),
+    again(6),
+    store.outgoingUpdate(c, { brokerCounter: 6, messageId: 17 }),
+    store.outgoingClearMessageId(c, { messageId: 17 }),
+  ]);
+  const expected = ['pubrel#14', 'm5#16', 'm9'];
+  assert.deepEqual(await queueOf(store, 'c'), expected);
+  assert.deepEqual(await queuedOf(store, 'c'), { messages: 2, bytes: 4 });
+  assert.deepEqual(await queueOf(await world.reopen(), 'c'), expected);
+});
+
 test('trimming takes the oldest, as many as it must, and their identifiers', async (t) => {
   const world = await reopenable(t);
   for (let counter = 10; counter < 20; counter++) {
