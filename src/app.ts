@@ -4,9 +4,11 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { EMBEDDED_TRANSFER, openAccess } from './access.js';
 import { outletOf, ownPacket, replyBy } from './answers.js';
+import { AuditLog } from './audit-log.js';
 import type { Access } from './broker/access/access.js';
 import { Broker } from './broker/broker.js';
 import { type Listener, listen } from './broker/listeners.js';
+import { LevelPersistence } from './broker/store/level-persistence.js';
 import { Catalog } from './catalog/catalog.js';
 import type { Clock } from './clock/clock.js';
 import { type ClockOpening, ClockStore, SAVE_EVERY } from './clock/store.js';
@@ -32,6 +34,7 @@ import { Streams } from './streams.js';
 import { isOwnTopic, topicFault } from './topics.js';
 import { TransferClient } from './transfer/client.js';
 import { TRANSFER_TOPIC } from './transfer/topics.js';
+import { VERSION } from './version.js';
 
 /** What an embedder may bring along. */
 export interface AppParts {
@@ -64,11 +67,13 @@ export class App {
   readonly broker: Broker;
   readonly requests: Requests;
   readonly transfers: Transfers;
+  readonly audit: AuditLog;
   readonly listeners: Listener[] = [];
   /** By which the broker knows the transfer client inside this process. */
   readonly #transferPassword: string;
   readonly #reader: FileReader;
   readonly #clockStore: ClockStore;
+  readonly #store: LevelPersistence;
   readonly #releaseDataDir: () => Promise<void>;
   readonly #clockTimer: NodeJS.Timeout;
   /** Ends the waiting of those who published from inside and have no answer yet. */
@@ -81,19 +86,24 @@ export class App {
   private constructor(
     config: Config,
     log: Logger,
+    time: TimeSource,
+    audit: AuditLog,
     catalog: Catalog,
     clock: Clock,
     clockStore: ClockStore,
     streams: Streams,
+    store: LevelPersistence,
     access: Access,
     transferPassword: string,
     releaseDataDir: () => Promise<void>,
   ) {
     this.config = config;
     this.log = log;
+    this.audit = audit;
     this.catalog = catalog;
     this.clock = clock;
     this.streams = streams;
+    this.#store = store;
     this.access = access;
     this.#transferPassword = transferPassword;
     this.#clockStore = clockStore;
@@ -111,7 +121,11 @@ export class App {
       keys: clock,
       limits: config.limits,
       log,
+      store,
+      now: () => time.wall() / 1000,
       capture: streams.exchange,
+      audit,
+      sys: { ...config.sys, version: VERSION },
       access,
     });
     this.transfers = new Transfers(catalog, config.dataDir, config.transfer.chunkBytes, (order) =>
@@ -133,6 +147,7 @@ export class App {
       pathOf: (file) => join(config.dataDir, file.path),
       hash: (file) => streams.hash(file),
       reply: replyBy(this.broker, log),
+      audit,
     });
   }
 
@@ -144,15 +159,18 @@ export class App {
     const transferPassword = randomBytes(32).toString('hex');
     const access = await openAccess(config, { log, fs: files, transferPassword });
     const releaseDataDir = await holdDataDir(config.dataDir);
+    let audit: AuditLog | null = null;
     let opening: ClockOpening | null = null;
     let streams: Streams | null = null;
+    let store: LevelPersistence | null = null;
     let app: App | null = null;
     try {
       const { dataDir } = config;
+      audit = await AuditLog.open(config.log.audit, log, () => performance.now());
       const catalog = await Catalog.open({ dataDir, fs: files, log });
       const known = { maxKey: catalog.maxKey(), corrections: () => correctionsOf(catalog) };
       opening = await ClockStore.open(dataDir, time, files, known, log);
-      const { clock, store, afterCrash } = opening;
+      const { clock, store: clockStore, afterCrash } = opening;
       streams = await Streams.start({
         dataDir,
         bootId: time.bootId,
@@ -163,16 +181,36 @@ export class App {
         ...(parts.onBatch === undefined ? {} : { onBatch: parts.onBatch }),
         ...(parts.recorderModules === undefined ? {} : { recorderModules: parts.recorderModules }),
       });
-      app = new App(config, log, catalog, clock, store, streams, access, transferPassword, releaseDataDir);
+      store = await LevelPersistence.open({
+        folder: config.persistence.store === 'memory' ? null : join(dataDir, 'sessions'),
+        sync: config.persistence.sync,
+        onFault: (error) => log.error({ err: error }, 'sessions could not be stored yet'),
+      });
+      app = new App(
+        config,
+        log,
+        time,
+        audit,
+        catalog,
+        clock,
+        clockStore,
+        streams,
+        store,
+        access,
+        transferPassword,
+        releaseDataDir,
+      );
       await app.#open();
       return app;
     } catch (error) {
       if (app !== null) {
         await app.close();
       } else {
+        await store?.destroy();
         await streams?.close(0);
         // Nothing was captured; but a crash before this start is not to be forgotten.
         await opening?.store.save(!opening.afterCrash);
+        await audit?.close();
         await releaseDataDir();
       }
       throw error;
@@ -181,12 +219,15 @@ export class App {
 
   /** Adds a stream while running. Throws CONFIG_INVALID or STREAM_EXISTS. */
   addStream(input: StreamInput): void {
-    this.streams.add(parseStream(input));
+    const stream = parseStream(input);
+    this.streams.add(stream);
+    this.audit.record({ audit: 'config', change: 'stream added', stream: stream.name });
   }
 
   /** Stops capturing for a stream and writes what it has; its files stay. */
-  removeStream(name: string): Promise<void> {
-    return this.streams.remove(name);
+  async removeStream(name: string): Promise<void> {
+    await this.streams.remove(name);
+    this.audit.record({ audit: 'config', change: 'stream removed', stream: name });
   }
 
   /**
@@ -224,6 +265,7 @@ export class App {
   /** Reads the files of users, keys and rules again. Rejects if one cannot be used: then all stays as it was. */
   async reload(): Promise<void> {
     await this.access.reload();
+    this.audit.record({ audit: 'config', change: 'reloaded' });
   }
 
   get closing(): boolean {
@@ -284,6 +326,7 @@ export class App {
         clientId: EMBEDDED_TRANSFER,
       });
     }
+    this.audit.record({ audit: 'config', change: 'started' });
     this.#opened = true;
   }
 
@@ -296,12 +339,16 @@ export class App {
     );
     try {
       const unwritten = await this.streams.close(Math.max(0, until - performance.now()));
+      await this.#store
+        .destroy()
+        .catch((error: unknown) => this.log.error({ err: error }, 'sessions could not be stored'));
       await this.#reader.close();
       // What is lost now shows as a gap after the next start, as after a crash.
       await this.#clockStore.save(unwritten.length === 0);
       return unwritten;
     } finally {
       for (const reject of this.#publishing) reject(new MqttStreamError('SHUTTING_DOWN'));
+      await this.audit.close();
       await this.#releaseDataDir();
       // Last, so that whoever asks meanwhile is told "stopping".
       await this.#http?.close();

@@ -26,12 +26,39 @@ export const ERRORS = {
     status: 409,
   },
   DATA_DIR_UNUSABLE: { message: 'the data folder %s cannot be used: %s', reason: 0x83, status: 500 },
+  AUDIT_UNUSABLE: { message: 'the audit file %s cannot be written: %s', reason: 0x83, status: 500 },
   PORT_IN_USE: {
     message: 'port %d on %s is in use by another process; stop it or change the port of this listener',
     reason: 0x83,
     status: 409,
   },
   LISTEN_FAILED: { message: 'cannot listen on %s:%d: %s', reason: 0x83, status: 500 },
+
+  // stored sessions
+  STORE_IN_USE: {
+    message:
+      'the session store %s is open already, here or in another process; stop that or choose another dataDir',
+    reason: 0x83,
+    status: 409,
+  },
+  STORE_UNUSABLE: {
+    message:
+      'the session store %s cannot be read: %s; put a copy of it back, or move it away to begin without stored sessions and retained messages',
+    reason: 0x83,
+    status: 500,
+  },
+  STORE_VERSION: {
+    message:
+      'the session store %s has format %s, and this version reads %s; use the version that wrote it or move it away',
+    reason: 0x83,
+    status: 500,
+  },
+  STORE_WRITE_FAILED: {
+    message:
+      'the session store %s could not be written and keeps the changes in memory; they are tried again: %s',
+    reason: 0x80,
+    status: 503,
+  },
 
   // requests
   REQUEST_NOT_JSON: {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { filterFault, isOwnTopic, topicFault, topicMatcher } from '../src/topics.js';
+import { filterFault, isOwnTopic, topicFault, topicMatcher, topicTail } from '../src/topics.js';
 import { generator } from './catalog/generator.js';
 
 /** MQTT 5, section 4.7, level by level. */
@@ -121,4 +121,11 @@ test("the broker's own topics are four roots and all below", () => {
   }
   for (const other of ['a', '/', '$', 'M', 'P', 'vehicle/MQfile', '$share/g/a'])
     assert.ok(!isOwnTopic(other));
+});
+
+test('a client id as the end of a topic', () => {
+  assert.equal(topicTail('a/b'), 'a/b');
+  assert.equal(topicTail('+/#\0'), '_/__');
+  assert.equal(topicTail(''), '_');
+  assert.equal(topicFault(`$STREAM/result/${topicTail('日'.repeat(65_535))}`), null);
 });

@@ -1,23 +1,18 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { isLocalAddress } from '../addresses.js';
-import {
-  type Access,
-  BAD_USER_NAME_OR_PASSWORD,
-  type Identity,
-  NOT_AUTHORIZED,
-  type Refusal,
-  SERVER_UNAVAILABLE,
-} from './access/access.js';
-import type { AedesClient } from './aedes-internals.js';
+import type { Audit } from '../audit.js';
+import type { Access } from './access/access.js';
+import { type AedesClient, letIn } from './aedes-internals.js';
 import type { Capture } from './capture.js';
 import { Connection, type ConnectionParts } from './connection.js';
 import { Outbox, type OutboxLimits } from './delivery/outbox.js';
 import { Output } from './delivery/output.js';
 import { ConnectionPublisher } from './handlers/publish.js';
 import type { Log } from './log.js';
+import type { Session } from './session.js';
 import type { Sessions } from './sessions.js';
-import type { BrokerStats } from './stats.js';
+import type { ClientStatus, StatusOf } from './sys/client-status.js';
 
 /** What connections are made of, and whom they tell. */
 export interface ConnectionsParts extends ConnectionParts {
@@ -25,30 +20,28 @@ export interface ConnectionsParts extends ConnectionParts {
   readonly access: Access;
   readonly capture: Capture;
   readonly sessions: Sessions;
-  readonly stats: BrokerStats;
   readonly log: Log;
+  readonly audit: Audit;
+  /** null: nobody is told who connects and disconnects. */
+  readonly status: ClientStatus | null;
+  /** A client has its identifier from now on, and has it no more. */
+  readonly onNamed: (client: AedesClient) => void;
+  readonly onGone: (client: AedesClient) => void;
   readonly onTransferGone: () => void;
 }
 
+const SESSION_TAKEN_OVER = 0x8e;
+/** DISCONNECT: unspecified error. */
+const UNSPECIFIED = 0x80;
 /** How often held connections are kept alive. */
 const KEEP_ALIVE_EVERY_MS = 1000;
-/** A longer delay a timer takes for none. */
-const MOST_TIMER_MS = 2 ** 31 - 1;
-
-/** By reason code of MQTT 5. */
-const RETURN_CODES: ReadonlyMap<number, readonly [number, string]> = new Map([
-  [BAD_USER_NAME_OR_PASSWORD, [4, 'bad user name or password']],
-  [NOT_AUTHORIZED, [5, 'not authorized']],
-  [SERVER_UNAVAILABLE, [3, 'authentication is not available']],
-] as const);
-
-export type Authenticated = (error: Error | null, ok: boolean) => void;
 
 /** All connections, from the first byte to the last. */
 export class Connections {
   readonly #parts: ConnectionsParts;
   readonly #connections = new Map<AedesClient, Connection>();
-  readonly #identities = new WeakMap<object, Identity>();
+  /** Those that have a session, or are about to. */
+  readonly #byClientId = new Map<string, Connection>();
   readonly #held = new Set<Connection>();
   #keepAlive: NodeJS.Timeout | null = null;
 
@@ -71,51 +64,74 @@ export class Connections {
 
   /** Takes a new connection, which aedes has `accept`ed, or ends it if there are too many or none are wanted. */
   accept(conn: Duplex, accept: (conn: Duplex) => AedesClient, wanted: boolean): AedesClient {
-    const { limits, turn, stats, log } = this.#parts;
+    const { limits, turn, stats, log, audit } = this.#parts;
+    const { remoteAddress } = conn as Socket;
+    const address = remoteAddress ?? null;
     const full = this.#connections.size >= limits.connections;
     if (!wanted || full) {
-      if (wanted) log.warn({ most: limits.connections }, 'a connection was refused: there are too many');
+      if (wanted) {
+        log.warn({ most: limits.connections }, 'a connection was refused: there are too many');
+        audit.record({ audit: 'refused', client: null, user: null, address, reason: 'too many connections' });
+      }
       conn.destroy();
       return accept(conn);
     }
-    const output = new Output(conn, turn);
+    const output = new Output(conn, turn, stats);
     const client = accept(conn);
-    const { remoteAddress } = conn as Socket;
-    const local = isLocalAddress(remoteAddress);
-    const identity: Identity = { clientId: '', user: null, address: remoteAddress ?? null, local };
-    const connection = new Connection(client, output, identity, this.#parts);
+    const peer = { address, local: isLocalAddress(remoteAddress), certificate: null };
+    const connection = new Connection(client, output, peer, this.#parts);
     this.#connections.set(client, connection);
     stats.connections = this.#connections.size;
-    client.once('connected', () => this.#connected(connection));
+    stats.accepted++;
     conn.once('close', () => this.#closed(connection));
     return client;
   }
 
-  /** Finds out who a client is. aedes does not wait for the answer if the client goes meanwhile. */
-  authenticate(client: AedesClient, user: string | null, password: Buffer | null, done: Authenticated): void {
-    const connection = this.#connections.get(client);
-    if (connection === undefined) return;
-    const identity = { ...connection.identity, clientId: client.id, user };
-    void this.#parts.access.authenticate({ ...identity, password, certificate: null }).then((verdict) => {
-      if (!verdict.allowed) {
-        this.#parts.stats.refusedLogins++;
-        return done(refusalOf(verdict), false);
-      }
-      connection.identity = { ...identity, user: verdict.user };
-      this.#identities.set(client, connection.identity);
-      if (verdict.until !== undefined) this.#endAt(connection, verdict.until);
-      done(null, true);
-    });
+  /** A client identifier belongs to the connection that came last: an earlier one is ended [MQTT-3.1.4-3]. */
+  claim(connection: Connection): void {
+    const { client } = connection;
+    const earlier = this.#byClientId.get(client.id);
+    if (earlier !== undefined) {
+      this.#leave(earlier);
+      earlier.client.disconnect({ reasonCode: SESSION_TAKEN_OVER });
+    }
+    this.#byClientId.set(client.id, connection);
   }
 
-  /** Of a client that was let in, also when its connection is gone. */
-  identityOf(client: object): Identity | undefined {
-    return this.#identities.get(client);
+  /** It has been let in: what it sent already is handled, and what waits for it is sent. */
+  connected(connection: Connection, session: Session): void {
+    const { access, limits, stats, capture, audit, status, sessions } = this.#parts;
+    const { client } = connection;
+    letIn(client);
+    this.#parts.onNamed(client);
+    const mayReceive = (topic: string) => access.mayReceive(session.identity, topic);
+    const outbox = new Outbox(client, connection.output, session.backlog, limits, stats, mayReceive);
+    connection.outbox = outbox;
+    connection.origin = capture.origin(client.id);
+    connection.publisher = new ConnectionPublisher(connection);
+    // It may have been somebody else's, and the rules others.
+    sessions.review(session);
+    session.attach(outbox);
+    const { version } = client;
+    audit.record({
+      audit: 'connected',
+      ...connection.audited,
+      version: version!,
+      clean: connection.cleanStart,
+    });
+    status?.online(statusOf(connection));
+    connection.release();
+  }
+
+  /** Something is wrong with it: it is about to end. */
+  failed(client: AedesClient, { message }: Error): void {
+    const connection = this.#connections.get(client);
+    if (connection !== undefined) connection.ending ??= { code: null, reason: message };
   }
 
   isTransferClient(client: AedesClient): boolean {
-    const connection = this.#connections.get(client);
-    return connection !== undefined && this.#parts.access.isTransferClient(connection.identity);
+    const identity = this.#connections.get(client)?.identity;
+    return !!identity && this.#parts.access.isTransferClient(identity);
   }
 
   setHeld(connection: Connection, held: boolean): void {
@@ -123,55 +139,56 @@ export class Connections {
     else this.#held.delete(connection);
   }
 
-  /** aedes ends only those that have said CONNECT; the others would keep the listeners open. */
+  /** aedes ends only those that have been let in; the others would keep the listeners open. */
   close(): void {
     if (this.#keepAlive !== null) clearInterval(this.#keepAlive);
     for (const { conn, connected } of this.#connections.keys()) if (!connected) conn.destroy();
   }
 
-  #connected(connection: Connection): void {
-    const { client } = connection;
-    const { sessions, limits, stats, capture } = this.#parts;
-    client.subscriptions = {};
-    // It may have gone while aedes was letting it in.
-    if (client.closed) return;
-    const session = sessions.open(client);
-    const outbox = new Outbox(client, connection.output, session.backlog, limits, stats);
-    session.identity = connection.identity;
-    // It may have been somebody else's, or the rules were others.
-    sessions.review(session);
-    session.attach(outbox);
-    connection.outbox = outbox;
-    connection.session = session;
-    connection.origin = capture.origin(client.id);
-    connection.publisher = new ConnectionPublisher(connection);
-    connection.release();
-  }
-
-  /** What the client has shown is valid until then, wall time in ms. */
-  #endAt(connection: Connection, until: number): void {
-    const { client } = connection;
-    const wait = () => {
-      const left = until - Date.now();
-      if (left <= 0) client.disconnect({ reasonCode: NOT_AUTHORIZED });
-      else timer = setTimeout(wait, Math.min(left, MOST_TIMER_MS)).unref();
-    };
-    let timer = setTimeout(wait, 0);
-    client.conn.once('close', () => clearTimeout(timer));
+  /** The client identifier and the session are free for another connection. */
+  #leave(connection: Connection): void {
+    if (connection.left) return;
+    connection.left = true;
+    const { client, session, identity } = connection;
+    if (this.#byClientId.get(client.id) === connection) this.#byClientId.delete(client.id);
+    if (session !== null) this.#parts.sessions.leave(session);
+    this.#parts.onGone(client);
+    if (identity !== null && this.#parts.access.isTransferClient(identity)) this.#parts.onTransferGone();
   }
 
   #closed(connection: Connection): void {
     this.#connections.delete(connection.client);
     this.#parts.stats.connections = this.#connections.size;
     this.#held.delete(connection);
-    const { session, outbox } = connection;
-    if (session !== null && outbox !== null) this.#parts.sessions.detach(session, outbox);
-    if (this.#parts.access.isTransferClient(connection.identity)) this.#parts.onTransferGone();
+    connection.keepAliveEvery(0);
+    this.#leave(connection);
+    this.#tellEnd(connection);
+  }
+
+  #tellEnd(connection: Connection): void {
+    const { audited, client, ending: end, outbox } = connection;
+    const { audit, status } = this.#parts;
+    if (outbox === null) {
+      if (end !== null) audit.record({ audit: 'refused', ...audited, reason: end.reason });
+      return;
+    }
+    const code = end?.code ?? client.disconnectReasonCode ?? UNSPECIFIED;
+    const reason =
+      end?.reason ??
+      (client.disconnectReasonCode === null ? 'the connection was lost' : 'ended by the broker');
+    audit.record({ audit: 'disconnected', ...audited, code, reason });
+    // If another connection of the same client has taken over, the client is not offline.
+    if (!this.#byClientId.has(client.id)) status?.offline(statusOf(connection), code);
   }
 }
 
-/** As aedes knows it: the return code of MQTT 3, which it translates for MQTT 5. */
-function refusalOf({ reason }: Refusal): Error {
-  const [returnCode, text] = RETURN_CODES.get(reason) ?? [5, 'not authorized'];
-  return Object.assign(new Error(text), { returnCode });
+function statusOf({ client, identity, peer, keepAliveSeconds, cleanStart }: Connection): StatusOf {
+  return {
+    clientId: client.id,
+    user: identity?.user ?? null,
+    address: peer.address,
+    version: client.version!,
+    keepalive: keepAliveSeconds,
+    cleanStart,
+  };
 }

@@ -1,12 +1,15 @@
 /** A broker on a free port, with a log to look at. */
 import type { TestContext } from 'node:test';
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
+import type { AuditEvent } from '../../src/audit.js';
 import type { Access } from '../../src/broker/access/access.js';
 import { Broker, type BrokerLimits } from '../../src/broker/broker.js';
 import type { Capture } from '../../src/broker/capture.js';
 import { type Listener, listen } from '../../src/broker/listeners.js';
 import type { Log } from '../../src/broker/log.js';
 import type { Keys } from '../../src/broker/pipeline.js';
+import { LevelPersistence } from '../../src/broker/store/level-persistence.js';
+import type { SysOptions } from '../../src/broker/sys/sys.js';
 import { Clock } from '../../src/clock/clock.js';
 import { systemTime } from '../../src/clock/time.js';
 import { parseConfig } from '../../src/config/schema.js';
@@ -30,6 +33,7 @@ export class TestLog implements Log {
 export interface TestBroker {
   readonly broker: Broker;
   readonly log: TestLog;
+  readonly audited: AuditEvent[];
   readonly tcp: Listener;
   readonly ws: Listener;
 }
@@ -37,23 +41,37 @@ export interface TestBroker {
 export interface BrokerSettings {
   readonly limits?: Partial<BrokerLimits>;
   readonly capture?: Capture;
-  readonly access?: Access;
   readonly keys?: Keys;
+  readonly access?: Access;
+  readonly store?: LevelPersistence;
+  readonly sys?: SysOptions;
 }
 
 export function newClock(): Clock {
   return new Clock(systemTime(), { floor: 0, base: null, corrections: [] });
 }
 
+export function memoryStore(): Promise<LevelPersistence> {
+  const onFault = (error: Error): never => {
+    throw error;
+  };
+  return LevelPersistence.open({ folder: null, sync: false, onFault });
+}
+
 export async function startBroker(t: TestContext, settings: BrokerSettings = {}): Promise<TestBroker> {
   const log = new TestLog();
+  const store = settings.store ?? (await memoryStore());
+  const audited: AuditEvent[] = [];
   const broker = new Broker({
     id: 'test',
+    store,
     keys: settings.keys ?? newClock(),
     limits: { ...LIMITS, ...settings.limits },
     log,
+    audit: { record: (event) => audited.push(event) },
     ...(settings.capture === undefined ? {} : { capture: settings.capture }),
     ...(settings.access === undefined ? {} : { access: settings.access }),
+    ...(settings.sys === undefined ? {} : { sys: settings.sys }),
   });
   await broker.listen();
   const tcp = await listen(broker, { protocol: 'tcp', host: '127.0.0.1', port: 0 });
@@ -61,7 +79,7 @@ export async function startBroker(t: TestContext, settings: BrokerSettings = {})
   t.after(async () => {
     await Promise.all([tcp.close(), ws.close(), closeBroker(broker)]);
   });
-  return { broker, log, tcp, ws };
+  return { broker, log, audited, tcp, ws };
 }
 
 export function closeBroker(broker: Broker): Promise<void> {

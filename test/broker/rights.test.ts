@@ -118,7 +118,7 @@ test('a change of rules takes live subscriptions back, and gives none', async (t
 });
 
 for (const version of [4, 5] as const) {
-  test(`what waits for a client that is away is taken back when the rules change, MQTT ${version}`, async (t) => {
+  test(`what waits for a client that is away is not for it any more when the rules have changed, MQTT ${version}`, async (t) => {
     const { tcp, broker, change } = await start(t, [ROOT, allow('a/#')]);
     const root = await WireClient.connect(t, tcp.port, as('root'));
     const first = await WireClient.connect(t, tcp.port, lasting(version, as('ada')));
@@ -130,10 +130,17 @@ for (const version of [4, 5] as const) {
     await root.sync();
     assert.equal(broker.sessions.get('c')!.backlog.messages, 10);
     await change([ROOT, deny('a/secret'), allow('a/#')]);
-    assert.equal(broker.sessions.get('c')!.backlog.messages, 5);
     const again = await WireClient.connect(t, tcp.port, lasting(version, as('ada')));
     assert.deepEqual(payloads(await takeAll(again, 5)), ['0', '2', '4', '6', '8']);
     assert.deepEqual(await again.sync(), []);
+    assert.equal(broker.sessions.get('c')!.backlog.messages, 0);
+    await leave(again, broker);
+    await change([ROOT, allow('a/open')]);
+    const third = await WireClient.connect(t, tcp.port, lasting(version, as('ada')));
+    root.publish({ topic: 'a/open', qos: 1 });
+    await root.sync();
+    assert.deepEqual(await third.sync(), []);
+    assert.equal(broker.router.subscriptionCount, 0);
   });
 
   test(`whoever takes over a client id gets nothing that it may not read itself, MQTT ${version}`, async (t) => {
@@ -157,7 +164,7 @@ for (const version of [4, 5] as const) {
   });
 }
 
-test('what waits behind the window of a connected client is taken back, too', async (t) => {
+test('nor is what waits behind the window of a connected client', async (t) => {
   const { tcp, broker, change } = await start(t, [ROOT, allow('a/#')]);
   const root = await WireClient.connect(t, tcp.port, as('root'));
   const ada = await WireClient.connect(
@@ -171,7 +178,6 @@ test('what waits behind the window of a connected client is taken back, too', as
   const { outbox } = broker.sessions.get('c')!;
   await until(() => outbox!.waitingMessages === 4);
   await change([ROOT, deny('a/secret'), allow('a/#')]);
-  assert.equal(outbox!.waitingMessages, 2);
   assert.deepEqual(messages(await takeAll(ada, 3)), ['a/1 ', 'a/2 ', 'a/3 ']);
   assert.deepEqual(await ada.sync(), []);
 });

@@ -26,10 +26,14 @@ test('every key has a default', () => {
       inflight: 1000,
       connections: 10_000,
       topicLevels: 200,
+      keepAlive: 0,
+      sessionExpiry: 0,
       requests: 32,
     },
     transfer: { embedded: true, chunkBytes: 256 * 1024 },
-    log: { level: 'info', format: 'text' },
+    persistence: { store: 'level', sync: false },
+    log: { level: 'info', format: 'text', audit: { enabled: true, file: '' } },
+    sys: { interval: 10_000, clientStatus: true },
   });
 });
 
@@ -159,6 +163,8 @@ test('bounds of the broker', async () => {
     ['transfer', 'chunkBytes', ['1KiB', '16MiB'], [1023, '17MiB']],
     ['log', 'level', ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], ['verbose']],
     ['log', 'format', ['text', 'json'], ['xml']],
+    ['sys', 'interval', [0, '24d'], [-1, '25d', 'often']],
+    ['sys', 'clientStatus', [true, false], ['yes', 0]],
   ];
   for (const [key, part, good, bad] of cases) {
     for (const value of good) parseConfig({ [key]: { [part]: value } });

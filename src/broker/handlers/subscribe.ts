@@ -2,6 +2,7 @@ import type { ISubscribePacket, ISubscription } from 'mqtt-packet';
 import { filterFault } from '../../topics.js';
 import { NOT_AUTHORIZED } from '../access/access.js';
 import type { Connection } from '../connection.js';
+import type { Message } from '../delivery/message.js';
 import type { Subscription } from '../delivery/subscription.js';
 import { writePacket } from '../packet-writer.js';
 import type { Session } from '../session.js';
@@ -21,6 +22,8 @@ export function handleSubscribe(parts: HandlerParts, connection: Connection, pac
     const refusal = refusalOf(parts, connection, asked);
     if (refusal !== null) {
       granted.push(refusal);
+      const { topic } = asked;
+      parts.audit.record({ audit: 'subscribe-denied', ...connection.audited, topic, code: refusal });
       continue;
     }
     granted.push(asked.qos);
@@ -35,9 +38,11 @@ export function handleSubscribe(parts: HandlerParts, connection: Connection, pac
     added.push({ subscription, isNew: !session.subscriptions.has(asked.topic) });
     parts.sessions.subscribe(session, subscription);
   }
-  writePacket(connection, { cmd: 'suback', messageId: packet.messageId!, granted });
-  for (const { subscription, isNew } of added) sendRetained(parts, session, subscription, isNew);
-  if (parts.access.isTransferClient(connection.identity)) parts.onTransferReady();
+  connection.whenSafe(parts.sessions.written(session), () => {
+    writePacket(connection, { cmd: 'suback', messageId: packet.messageId!, granted });
+    for (const { subscription, isNew } of added) sendRetained(parts, session, subscription, isNew);
+  });
+  if (parts.access.isTransferClient(connection.identity!)) parts.onTransferReady();
 }
 
 function refusalOf(
@@ -50,20 +55,25 @@ function refusalOf(
   if (filterFault(topic) !== null || topic.split('/').length > limits.topicLevels) {
     return version5 ? TOPIC_FILTER_INVALID : FAILURE;
   }
-  if (!access.maySubscribe(identity, topic)) return version5 ? NOT_AUTHORIZED : FAILURE;
+  if (!access.maySubscribe(identity!, topic)) return version5 ? NOT_AUTHORIZED : FAILURE;
   return null;
 }
 
 /** Retained messages for a new subscription, with the retain flag [MQTT-3.3.1-8], as its Retain Handling says. */
 function sendRetained(
-  { retained }: HandlerParts,
+  { retained, sysValues, keys }: HandlerParts,
   session: Session,
   { retainHandling, filter, qos, identifier }: Subscription,
   isNew: boolean,
 ): void {
   if (retainHandling === 2 || (retainHandling === 1 && !isNew)) return;
   const identifiers = identifier === undefined ? null : [identifier];
-  for (const message of retained.matching(filter, Date.now())) {
-    session.deliver(message, Math.min(message.qos, qos) as 0 | 1 | 2, true, identifiers, true);
-  }
+  const send = (message: Message) => {
+    const granted = Math.min(message.qos, qos) as 0 | 1 | 2;
+    // Its place among what is kept is that of now, not that of its own key.
+    const place = granted > 0 && session.lasting ? keys.give() : 0;
+    session.deliver(message, granted, true, identifiers, place);
+  };
+  for (const message of retained.matching(filter, Date.now())) send(message);
+  for (const message of sysValues.matching(filter)) send(message);
 }
