@@ -1,14 +1,8 @@
 import type { Duplex } from 'node:stream';
 import { type Audit, NO_AUDIT } from '../audit.js';
 import { isOwnTopic } from '../topics.js';
-import {
-  AedesBase,
-  type AedesClient,
-  type InProcessDeliver,
-  isClientDelivery,
-  type PublishPacket,
-  storeWithoutSessions,
-} from './aedes-internals.js';
+import { type Access, type Identity, NOT_AUTHORIZED, OPEN_ACCESS } from './access/access.js';
+import { AedesBase, type AedesClient, type InProcessDeliver, type PublishPacket } from './aedes-internals.js';
 import { type Capture, NO_CAPTURE, type Origin } from './capture.js';
 import { Connections } from './connections.js';
 import { Message } from './delivery/message.js';
@@ -18,6 +12,7 @@ import { TopicTable } from './delivery/topic-table.js';
 import { Turn } from './delivery/turn.js';
 import { variantOf } from './delivery/variant.js';
 import { handleAcknowledgement } from './handlers/acks.js';
+import { handleConnect } from './handlers/connect.js';
 import { handlePacket } from './handlers/handlers.js';
 import type { HandlerParts } from './handlers/parts.js';
 import { handlePublish } from './handlers/publish.js';
@@ -27,13 +22,21 @@ import { type Keys, NOBODY, Pipeline } from './pipeline.js';
 import { Retained } from './retained.js';
 import { Sessions } from './sessions.js';
 import { BrokerStats } from './stats.js';
+import type { LevelPersistence } from './store/level-persistence.js';
+import { StoreOfSession } from './store/session-part.js';
+import { unawaited } from './store/unawaited.js';
 import { NO_SYS, Sys, type SysOptions } from './sys/sys.js';
+import { Wills } from './wills.js';
 
 export interface BrokerLimits extends OutboxLimits {
   /** Largest packet taken, bytes. */
   readonly packetBytes: number;
   readonly connections: number;
   readonly topicLevels: number;
+  /** Longest keep-alive, ms; 0: any. */
+  readonly keepAlive: number;
+  /** Longest that a session outlives its connection, ms; 0: for ever. */
+  readonly sessionExpiry: number;
 }
 
 export interface BrokerOptions {
@@ -41,7 +44,12 @@ export interface BrokerOptions {
   readonly keys: Keys;
   readonly limits: BrokerLimits;
   readonly log: Log;
+  /** Closed by whoever opened it. */
+  readonly store: LevelPersistence;
+  /** Wall time, ms. */
+  readonly now?: () => number;
   readonly capture?: Capture;
+  readonly access?: Access;
   readonly audit?: Audit;
   readonly sys?: SysOptions;
 }
@@ -75,13 +83,17 @@ export class Broker extends AedesBase {
   };
   readonly #topics: TopicTable;
   readonly #log: Log;
+  readonly #store: LevelPersistence;
+  readonly #audit: Audit;
   /** Where aedes tells of clients and of itself. */
   readonly #aedesTopics: string;
   readonly #capture: Capture;
+  readonly #access: Access;
   readonly #keys: Keys;
   readonly #own: Origin;
   readonly #pipeline: Pipeline;
   readonly #connections: Connections;
+  readonly #wills: Wills;
   /** Somebody listens to aedes' event `publish`. */
   #watched = false;
 
@@ -90,36 +102,46 @@ export class Broker extends AedesBase {
     keys,
     limits,
     log,
+    store,
+    now = Date.now,
     capture = NO_CAPTURE,
+    access = OPEN_ACCESS,
     audit = NO_AUDIT,
     sys = NO_SYS,
   }: BrokerOptions) {
     super({
       id,
-      persistence: storeWithoutSessions((clientId) => this.sessions.get(clientId)?.lasting === true),
+      persistence: store,
       maximumPacketSize: limits.packetBytes,
       mq: inProcessEmitter(() => this.router),
-      authenticate: (
-        client: AedesClient,
-        user: string | undefined,
-        _password: unknown,
-        done: Authenticated,
-      ) => {
-        this.#connections.identify(client, user);
-        done(null, true);
-      },
-      authorizePublish: (_client: unknown, packet: { topic: string }, done: (error?: Error) => void) =>
-        // Only wills come this way, whoever's they are.
-        isOwnTopic(packet.topic) ? done(new Error('a will cannot be on a reserved topic')) : done(),
     });
     this.clients = Object.create(null) as typeof this.clients;
     this.brokers = Object.create(null) as typeof this.brokers;
-    this.#aedesTopics = `$SYS/${id}/`;
-    this.retained = new Retained(id);
+    this.retained = new Retained(id, (packet) => unawaited(store.storeRetained(packet)));
     this.#topics = new TopicTable(limits.topicLevels);
-    this.sessions = new Sessions(this.router, limits, this.stats);
+    this.#wills = new Wills({
+      store,
+      publish: (identity, packet, done) => this.#publishWill(identity, packet, done),
+    });
+    this.sessions = new Sessions({
+      router: this.router,
+      limits,
+      stats: this.stats,
+      wills: this.#wills,
+      store,
+      partOf: (clientId) => new StoreOfSession(clientId, store, this.#topics),
+      newKey: () => {
+        keys.look();
+        return keys.give();
+      },
+      now,
+    });
     this.#log = log;
+    this.#audit = audit;
+    this.#aedesTopics = `$SYS/${id}/`;
+    this.#store = store;
     this.#capture = capture;
+    this.#access = access;
     this.#keys = keys;
     this.#own = capture.origin(null);
     this.#pipeline = new Pipeline({
@@ -128,7 +150,7 @@ export class Broker extends AedesBase {
       capture,
       router: this.router,
       retained: this.retained,
-      persistence: () => this.persistence,
+      store: { written: () => store.unwritten },
       onFault: (error) => this.#log.error({ err: error }, 'a message could not be stored or delivered'),
       onPublished: {
         wanted: () => this.#watched,
@@ -137,6 +159,8 @@ export class Broker extends AedesBase {
     });
     this.sys = new Sys(sys, this, this.#topics, (message) => this.#pipeline.deliver(message, noop));
     const parts: HandlerParts = {
+      keys,
+      wills: this.#wills,
       limits,
       audit,
       pipeline: this.#pipeline,
@@ -144,6 +168,9 @@ export class Broker extends AedesBase {
       sysValues: this.sys.values,
       sessions: this.sessions,
       stats: this.stats,
+      access,
+      claim: (connection) => this.#connections.claim(connection),
+      connected: (connection, session, packet) => this.#connections.connected(connection, session, packet),
       packetOf: (message) => message.packet(id),
       onRequest: (packet, clientId) => this.events.onRequest(packet, clientId),
       onTransferPublish: (packet) => this.events.onTransferPublish(packet),
@@ -159,11 +186,15 @@ export class Broker extends AedesBase {
       log,
       audit,
       status: this.sys.status,
+      access,
+      onNamed: (client) => this._finishRegisterClient(client),
+      onGone: (client) => this.unregisterClient(client),
       onTransferGone: () => this.events.onTransferGone(),
       handlers: {
         moment: () => keys.look(),
         publish: (connection, message) => handlePublish(parts, connection, message),
         acknowledge: handleAcknowledgement,
+        connect: (connection, packet) => handleConnect(parts, connection, packet),
         other: (connection, packet) => handlePacket(parts, connection, packet),
         held: (connection, held) => this.#connections.setHeld(connection, held),
       },
@@ -174,16 +205,15 @@ export class Broker extends AedesBase {
       if (event === 'publish') this.#watched = true;
     });
     this.on('error', (error: unknown) => log.error({ err: error }, 'aedes reported an error'));
-    this.on('sessionExpired', () => this.stats.expired++);
-    this.on('clientError', (client: AedesClient, error: Error) => this.#connections.failed(client, error));
-    this.on('connectionError', (client: AedesClient, error: Error) =>
-      this.#connections.failed(client, error),
-    );
+    for (const event of ['clientError', 'connectionError'])
+      this.on(event, (client: AedesClient, error: Error) => this.#connections.failed(client, error));
   }
 
   override async listen(): Promise<void> {
     await super.listen();
-    await this.retained.load(this.persistence, this.#topics);
+    await this.retained.load(this.#store.retained(), this.#topics);
+    await this.sessions.load();
+    await this.#wills.load((clientId) => this.sessions.get(clientId));
     this.#connections.listen();
     this.sys.tree.start();
   }
@@ -194,9 +224,25 @@ export class Broker extends AedesBase {
       | ((error?: Error | null) => void)
       | undefined;
     const from = typeof client === 'function' ? null : (client as AedesClient | null);
+    this.#publishInside(packet, from?.id ? this.#capture.origin(from.id) : this.#own, finished);
+  }
+
+  #publishWill(identity: Identity, packet: PublishPacket, done: () => void): void {
+    const { topic } = packet;
+    const { clientId, user, address } = identity;
+    if (!isOwnTopic(topic) && this.#access.mayPublish(identity, topic)) {
+      this.#publishInside(packet, this.#capture.origin(clientId), done);
+    } else {
+      done();
+      this.stats.refused++;
+      const who = { client: clientId, user, address };
+      this.#audit.record({ audit: 'publish-denied', ...who, topic, code: NOT_AUTHORIZED });
+    }
+  }
+
+  #publishInside(packet: object, origin: Origin, finished?: (error?: Error | null) => void): void {
     const whole = { cmd: 'publish', qos: 0, retain: false, dup: false, ...packet } as PublishPacket;
     whole.payload = Buffer.isBuffer(whole.payload) ? whole.payload : Buffer.from(whole.payload ?? '');
-    const origin = from?.id ? this.#capture.origin(from.id) : this.#own;
     try {
       const message = this.#message(whole);
       if (whole.topic.startsWith(this.#aedesTopics)) {
@@ -211,7 +257,7 @@ export class Broker extends AedesBase {
       message.detach();
       this.#pipeline.publish(message, origin, finished === undefined ? NOBODY : insidePublisher(finished));
     } catch (error) {
-      // aedes publishes wills in the middle of closing a connection, where nobody catches.
+      // A will is published in the middle of closing a connection, where nobody catches.
       this.#log.error({ err: error, topic: whole.topic }, 'a message could not be published');
       finished?.(error instanceof Error ? error : new Error(String(error)));
     }
@@ -235,12 +281,12 @@ export class Broker extends AedesBase {
     }
     const outbox = chosen?.session.outbox;
     if (outbox === null || outbox === undefined) return false;
-    outbox.deliver(this.#message(packet), variantOf(outbox.version5, 1, false, null), false);
+    outbox.deliver(this.#message(packet), variantOf(outbox.version5, 1, false, null), 0);
     return true;
   }
 
   override subscribe(topic: string, deliver: InProcessDeliver, done?: () => void): void {
-    if (!isClientDelivery(deliver)) this.router.addFunction(topic, deliver);
+    this.router.addFunction(topic, deliver);
     if (done !== undefined) setImmediate(done);
   }
 
@@ -249,12 +295,12 @@ export class Broker extends AedesBase {
     if (done !== undefined) setImmediate(done);
   }
 
-  override _wipeSession(client: AedesClient): void {
-    super._wipeSession(client);
-    const session = this.sessions.get(client.id);
-    // Another connection of the same client may have taken the session over.
-    if (session !== undefined && (session.outbox ?? { client }).client === client) this.sessions.end(session);
+  /** aedes would forget whoever has the identifier now. */
+  override unregisterClient(client: AedesClient): void {
+    if (this.clients[client.id] === client) super.unregisterClient(client);
   }
+
+  override scheduleSessionExpiry(): void {}
 
   get heldConnections(): number {
     return this.#connections.held;
@@ -275,6 +321,8 @@ export class Broker extends AedesBase {
   override close(done?: () => void): void {
     this.sys.tree.stop();
     this.#connections.close();
+    this.#wills.close();
+    this.sessions.close();
     super.close(done);
   }
 
@@ -282,8 +330,6 @@ export class Broker extends AedesBase {
     return Message.of(this.#topics.named(packet.topic), packet, Date.now());
   }
 }
-
-type Authenticated = (error: Error | null, ok: boolean) => void;
 
 function noop(): void {}
 

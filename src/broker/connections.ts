@@ -1,31 +1,38 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { IConnectPacket } from 'mqtt-packet';
 import type { Audit } from '../audit.js';
-import { type Identity, isLocalAddress, isTransferClient } from './access.js';
-import type { AedesClient } from './aedes-internals.js';
+import type { Access } from './access/access.js';
+import { isLocalAddress } from './access/address.js';
+import { type AedesClient, letIn } from './aedes-internals.js';
 import type { Capture } from './capture.js';
 import { Connection, type ConnectionParts } from './connection.js';
 import { Outbox, type OutboxLimits } from './delivery/outbox.js';
 import { Output } from './delivery/output.js';
 import { ConnectionPublisher } from './handlers/publish.js';
 import type { Log } from './log.js';
+import type { Session } from './session.js';
 import type { Sessions } from './sessions.js';
-import type { ClientStatus, StatusOf } from './sys/client-status.js';
+import type { ClientStatus } from './sys/client-status.js';
 
 /** What connections are made of, and whom they tell. */
 export interface ConnectionsParts extends ConnectionParts {
   readonly limits: OutboxLimits & ConnectionParts['limits'] & { readonly connections: number };
+  readonly access: Access;
   readonly capture: Capture;
   readonly sessions: Sessions;
   readonly log: Log;
   readonly audit: Audit;
   /** null: nobody is told who connects and disconnects. */
   readonly status: ClientStatus | null;
+  /** A client has its identifier from now on, and has it no more. */
+  readonly onNamed: (client: AedesClient) => void;
+  readonly onGone: (client: AedesClient) => void;
   readonly onTransferGone: () => void;
 }
 
-/** DISCONNECT: unspecified error. */
-const UNSPECIFIED = 0x80;
+const UNSPECIFIED_ERROR = 0x80;
+const SESSION_TAKEN_OVER = 0x8e;
 /** How often held connections are kept alive. */
 const KEEP_ALIVE_EVERY_MS = 1000;
 
@@ -33,6 +40,8 @@ const KEEP_ALIVE_EVERY_MS = 1000;
 export class Connections {
   readonly #parts: ConnectionsParts;
   readonly #connections = new Map<AedesClient, Connection>();
+  /** Those that have a session, or are about to. */
+  readonly #byClientId = new Map<string, Connection>();
   readonly #held = new Set<Connection>();
   #keepAlive: NodeJS.Timeout | null = null;
 
@@ -56,47 +65,65 @@ export class Connections {
   /** Takes a new connection, which aedes has `accept`ed, or ends it if there are too many or none are wanted. */
   accept(conn: Duplex, accept: (conn: Duplex) => AedesClient, wanted: boolean): AedesClient {
     const { limits, turn, stats, log, audit } = this.#parts;
-    const { remoteAddress } = conn as Socket;
-    const identity: Identity = {
-      user: null,
-      address: remoteAddress ?? null,
-      local: isLocalAddress(remoteAddress),
-    };
+    const address = (conn as Socket).remoteAddress ?? null;
     const full = this.#connections.size >= limits.connections;
     if (!wanted || full) {
       if (wanted) {
         log.warn({ most: limits.connections }, 'a connection was refused: there are too many');
-        const { user, address } = identity;
-        audit.record({ audit: 'refused', client: null, user, address, reason: 'too many connections' });
+        audit.record({ audit: 'refused', client: null, user: null, address, reason: 'too many connections' });
       }
       conn.destroy();
       return accept(conn);
     }
     const output = new Output(conn, turn, stats);
     const client = accept(conn);
-    const connection = new Connection(client, output, identity, this.#parts);
+    const peer = { address, local: isLocalAddress(address ?? undefined), certificate: null };
+    const connection = new Connection(client, output, peer, this.#parts);
     this.#connections.set(client, connection);
     stats.connections = this.#connections.size;
     stats.accepted++;
-    client.once('connected', () => this.#connected(connection));
     conn.once('close', () => this.#closed(connection));
     return client;
   }
 
-  identify(client: AedesClient, user: string | undefined): void {
-    const connection = this.#connections.get(client);
-    if (connection !== undefined) connection.identity = { ...connection.identity, user: user ?? null };
+  /** A client identifier belongs to the connection that came last: an earlier one is ended [MQTT-3.1.4-3]. */
+  claim(connection: Connection): void {
+    const { client } = connection;
+    const earlier = this.#byClientId.get(client.id);
+    if (earlier !== undefined) {
+      this.#leave(earlier);
+      earlier.ending ??= { code: SESSION_TAKEN_OVER, reason: 'the client connected again' };
+      earlier.client.disconnect({ reasonCode: SESSION_TAKEN_OVER });
+    }
+    this.#byClientId.set(client.id, connection);
+  }
+
+  /** It has been let in: what it sent already is handled, and what waits for it is sent. */
+  connected(connection: Connection, session: Session, packet: IConnectPacket): void {
+    const { limits, stats, capture, audit, status } = this.#parts;
+    const { client } = connection;
+    letIn(client);
+    this.#parts.onNamed(client);
+    const outbox = new Outbox(client, connection.output, session.backlog, limits, stats);
+    connection.outbox = outbox;
+    connection.origin = capture.origin(client.id);
+    connection.publisher = new ConnectionPublisher(connection);
+    session.attach(outbox);
+    const { protocolVersion: version = 4, clean = true } = packet;
+    audit.record({ audit: 'connected', ...connection.audited, version, clean });
+    status?.online(connection.identity!, packet);
+    connection.release();
   }
 
   /** Something is wrong with it: it is about to end. */
   failed(client: AedesClient, { message }: Error): void {
     const connection = this.#connections.get(client);
-    if (connection !== undefined) connection.end ??= { code: null, reason: message };
+    if (connection !== undefined) connection.ending ??= { code: null, reason: message };
   }
 
   isTransferClient(client: AedesClient): boolean {
-    const connection = this.#connections.get(client);
-    return connection !== undefined && isTransferClient(connection.identity);
+    const identity = this.#connections.get(client)?.identity;
+    return !!identity && this.#parts.access.isTransferClient(identity);
   }
 
   setHeld(connection: Connection, held: boolean): void {
@@ -104,69 +131,43 @@ export class Connections {
     else this.#held.delete(connection);
   }
 
-  /** aedes ends only those that have said CONNECT; the others would keep the listeners open. */
+  /** aedes ends only those that have been let in; the others would keep the listeners open. */
   close(): void {
     if (this.#keepAlive !== null) clearInterval(this.#keepAlive);
     for (const { conn, connected } of this.#connections.keys()) if (!connected) conn.destroy();
   }
 
-  #connected(connection: Connection): void {
-    const { client } = connection;
-    const { sessions, limits, stats, capture, audit, status } = this.#parts;
-    client.subscriptions = {};
-    // It may have gone while aedes was letting it in.
-    if (client.closed) return;
-    const session = sessions.open(client);
-    const outbox = new Outbox(client, connection.output, session.backlog, limits, stats);
-    session.attach(outbox);
-    connection.outbox = outbox;
-    connection.session = session;
-    connection.origin = capture.origin(client.id);
-    connection.publisher = new ConnectionPublisher(connection);
-    audit.record({
-      audit: 'connected',
-      ...connection.audited,
-      version: client.version!,
-      clean: client._cleanStart,
-    });
-    status?.online(statusOf(connection));
-    connection.release();
+  /** The client identifier and the session are free for another connection. */
+  #leave(connection: Connection): void {
+    if (connection.left) return;
+    connection.left = true;
+    const { client, session, identity } = connection;
+    if (this.#byClientId.get(client.id) === connection) this.#byClientId.delete(client.id);
+    if (session !== null) this.#parts.sessions.leave(session);
+    this.#parts.onGone(client);
+    if (identity !== null && this.#parts.access.isTransferClient(identity)) this.#parts.onTransferGone();
   }
 
   #closed(connection: Connection): void {
     this.#connections.delete(connection.client);
     this.#parts.stats.connections = this.#connections.size;
     this.#held.delete(connection);
-    const { session, outbox } = connection;
+    connection.keepAliveEvery(0);
     this.#tellEnd(connection);
-    if (session !== null && outbox !== null) this.#parts.sessions.detach(session, outbox);
-    if (isTransferClient(connection.identity)) this.#parts.onTransferGone();
+    this.#leave(connection);
   }
 
-  #tellEnd(connection: Connection): void {
-    const { audited, client, end, session, outbox } = connection;
-    const { audit, status, sessions } = this.#parts;
-    if (session === null) {
-      if (end !== null) audit.record({ audit: 'refused', ...audited, reason: end.reason });
+  #tellEnd({ audited, client, ending, identity, outbox, left }: Connection): void {
+    const { audit, status } = this.#parts;
+    if (outbox === null) {
+      if (ending !== null) audit.record({ audit: 'refused', ...audited, reason: ending.reason });
       return;
     }
-    const code = end?.code ?? client.disconnectReasonCode ?? UNSPECIFIED;
-    const reason =
-      end?.reason ??
-      (client.disconnectReasonCode === null ? 'the connection was lost' : 'ended by the broker');
+    const sent = client.disconnectReasonCode;
+    const code = ending?.code ?? sent ?? UNSPECIFIED_ERROR;
+    const reason = ending?.reason ?? (sent === null ? 'the connection was lost' : 'the broker ended it');
     audit.record({ audit: 'disconnected', ...audited, code, reason });
-    // If another connection of the same client has taken over, the client is not offline.
-    if ((sessions.get(client.id)?.outbox ?? outbox) === outbox) status?.offline(statusOf(connection), code);
+    // A client that has connected again is not offline.
+    if (!left) status?.offline(identity!, code);
   }
-}
-
-function statusOf({ client, identity, keepAliveSeconds }: Connection): StatusOf {
-  return {
-    clientId: client.id,
-    user: identity.user,
-    address: identity.address,
-    version: client.version!,
-    keepalive: keepAliveSeconds,
-    cleanStart: client._cleanStart,
-  };
 }

@@ -1,4 +1,4 @@
-import type { Persistence, PublishPacket } from './aedes-internals.js';
+import type { PublishPacket } from './aedes-internals.js';
 import type { Capture, Origin } from './capture.js';
 import type { Message } from './delivery/message.js';
 import type { Route, Router, Target } from './delivery/router.js';
@@ -16,10 +16,19 @@ export interface Publisher {
   /** It waits for room in a ring, and so must what its publisher sends after it; `released`: not any more. */
   held(): void;
   released(): void;
-  /** It is captured and on its way. `refused`: a stream that wanted it did not take it. */
-  published(message: Message, refused: boolean, error: Error | null): void;
+  /**
+   * It is captured and on its way. `refused`: a stream that wanted it did not take it. `safe`: when those who are away
+   * can be sure to get it; null: they can.
+   */
+  published(message: Message, refused: boolean, safe: Promise<void> | null): void;
   /** All who get it have enough to do: what comes after it should wait for one of them. */
   congested(route: Route): void;
+}
+
+/** Where retained messages are, and what waits for those who are away. */
+export interface Store {
+  /** When all that was put is safe; null: it is. */
+  written(): Promise<void> | null;
 }
 
 /** The broker's own messages wait for nobody. */
@@ -36,7 +45,7 @@ export interface PipelineParts {
   readonly capture: Capture;
   readonly router: Router;
   readonly retained: Retained;
-  readonly persistence: () => Persistence;
+  readonly store: Store;
   readonly onFault: (error: unknown) => void;
   /** Whoever wants every message as aedes knows them. */
   readonly onPublished: { wanted(): boolean; call(packet: PublishPacket): void };
@@ -45,7 +54,7 @@ export interface PipelineParts {
 /**
  * What happens to a message, in this order and in the order of arrival: key, capture, retained, subscribers. All of
  * it happens in the call, except when a stream has no room: then nothing of it has happened, and it is tried again
- * when there is room. The store of retained messages follows behind the memory; its publisher is told when it is done.
+ * when there is room. The store follows behind the memory; the publisher is told when to rely on it.
  */
 export class Pipeline {
   readonly #parts: PipelineParts;
@@ -106,22 +115,12 @@ export class Pipeline {
       taken = capture.take(origin, message, message.key);
     }
     message.clientId = origin.clientId;
-    if (message.retain) this.#retain(message, taken, publisher);
+    if (message.retain) this.#parts.retained.store(message);
     const route = this.#parts.router.route(message.known);
     const congested = this.#emit(message, route, true);
     if (congested) publisher.congested(route);
-    if (!message.retain) publisher.published(message, !taken, null);
+    publisher.published(message, !taken, message.qos > 0 ? this.#parts.store.written() : null);
     return true;
-  }
-
-  #retain(message: Message, taken: boolean, publisher: Publisher): void {
-    this.#parts.retained.store(message, this.#parts.persistence()).then(
-      () => publisher.published(message, !taken, null),
-      (error: unknown) => {
-        this.#parts.onFault(error);
-        publisher.published(message, !taken, error instanceof Error ? error : new Error(String(error)));
-      },
-    );
   }
 
   /**
@@ -138,7 +137,13 @@ export class Pipeline {
       // The subscriber does not want what it published itself [MQTT-3.8.3-3].
       if (target.noLocal && message.clientId === session.clientId) continue;
       const qos = message.qos < target.qos ? message.qos : target.qos;
-      session.deliver(message, qos, message.retain && target.retainAsPublished, target.identifiers, keep);
+      session.deliver(
+        message,
+        qos,
+        message.retain && target.retainAsPublished,
+        target.identifiers,
+        keep ? message.key : 0,
+      );
       const { outbox } = session;
       if (outbox === null) continue;
       if (outbox.congested) congested = true;

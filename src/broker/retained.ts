@@ -1,17 +1,21 @@
 import { topicMatcher } from '../topics.js';
-import type { Persistence } from './aedes-internals.js';
+import type { PublishPacket } from './aedes-internals.js';
 import { expired } from './delivery/expiry.js';
 import { Message } from './delivery/message.js';
 import type { TopicTable } from './delivery/topic-table.js';
+import type { StoredMessage } from './store/packet-codec.js';
 
 /** Retained messages by topic: memory answers at once and in order, the store follows. */
 export class Retained {
   readonly #messages = new Map<string, Message>();
   readonly #brokerId: string;
+  readonly #put: (packet: PublishPacket) => void;
   #bytes = 0;
 
-  constructor(brokerId: string) {
+  /** `put`: into the store, where an empty payload removes a message. */
+  constructor(brokerId: string, put: (packet: PublishPacket) => void) {
     this.#brokerId = brokerId;
+    this.#put = put;
   }
 
   get count(): number {
@@ -24,22 +28,23 @@ export class Retained {
   }
 
   /** Reads what the store has kept. */
-  async load(persistence: Persistence, topics: TopicTable): Promise<void> {
-    for await (const packet of persistence.createRetainedStreamCombi(['#'])) {
+  async load(stored: AsyncIterable<StoredMessage>, topics: TopicTable): Promise<void> {
+    for await (const one of stored) {
+      const packet = { ...one, payload: Buffer.from(one.payload) };
       this.#keep(Message.of(topics.named(packet.topic), packet, Date.now()));
     }
   }
 
   /** Keeps a message as its topic's retained one; an empty payload removes it [MQTT-3.3.1-6]. */
-  store(message: Message, persistence: Persistence): Promise<void> {
+  store(message: Message): void {
     this.#bytes -= this.#messages.get(message.topic)?.payloadBytes ?? 0;
     if (message.payloadBytes === 0) {
       this.#messages.delete(message.topic);
-      return persistence.storeRetained(message.packet(this.#brokerId));
+    } else {
+      message.detach();
+      this.#keep(message);
     }
-    message.detach();
-    this.#keep(message);
-    return persistence.storeRetained(message.packet(this.#brokerId));
+    this.#put(message.packet(this.#brokerId));
   }
 
   /** The messages that a new subscription gets. */

@@ -6,6 +6,7 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import { auditSchema } from './audit.js';
 import { dotted, type Path } from './path.js';
+import { persistenceSchema } from './persistence.js';
 import { check, invalid, shown } from './problem.js';
 import { duration, size, whole } from './quantity.js';
 import { MAX_TIMER, streamSchema } from './stream.js';
@@ -96,6 +97,10 @@ export const configSchema = z
         connections: whole(1).prefault(10_000),
         /** Levels of a topic or topic filter. */
         topicLevels: whole(1, 65_536).prefault(200),
+        /** Longest keep-alive that a client may have, ms; 0: any. MQTT counts in seconds. */
+        keepAlive: duration({ max: 65_535_000 }).prefault(0),
+        /** Longest that a session outlives its connection, ms; 0: for ever. */
+        sessionExpiry: duration({ max: 0xffff_fffe * 1000 }).prefault(0),
         /** Searches, replays and other requests being answered at the same time. */
         requests: whole(1).prefault(32),
       })
@@ -108,6 +113,7 @@ export const configSchema = z
         chunkBytes: size({ min: KIB, max: 16 * MIB }).prefault('256KiB'),
       })
       .prefault({}),
+    persistence: persistenceSchema,
     log: z
       .strictObject({
         level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).prefault('info'),

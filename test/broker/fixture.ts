@@ -2,11 +2,13 @@
 import type { TestContext } from 'node:test';
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
 import type { AuditEvent } from '../../src/audit.js';
+import type { Access } from '../../src/broker/access/access.js';
 import { Broker, type BrokerLimits } from '../../src/broker/broker.js';
 import type { Capture } from '../../src/broker/capture.js';
 import { type Listener, listen } from '../../src/broker/listeners.js';
 import type { Log } from '../../src/broker/log.js';
 import type { Keys } from '../../src/broker/pipeline.js';
+import { LevelPersistence } from '../../src/broker/store/level-persistence.js';
 import type { SysOptions } from '../../src/broker/sys/sys.js';
 import { Clock } from '../../src/clock/clock.js';
 import { systemTime } from '../../src/clock/time.js';
@@ -41,23 +43,35 @@ export interface BrokerSettings {
   readonly capture?: Capture;
   readonly keys?: Keys;
   readonly sys?: SysOptions;
+  readonly access?: Access;
+  readonly store?: LevelPersistence;
 }
 
 export function newClock(): Clock {
   return new Clock(systemTime(), { floor: 0, base: null, corrections: [] });
 }
 
+export function memoryStore(): Promise<LevelPersistence> {
+  const onFault = (error: Error): never => {
+    throw error;
+  };
+  return LevelPersistence.open({ folder: null, sync: false, onFault });
+}
+
 export async function startBroker(t: TestContext, settings: BrokerSettings = {}): Promise<TestBroker> {
   const log = new TestLog();
   const audited: AuditEvent[] = [];
+  const store = settings.store ?? (await memoryStore());
   const broker = new Broker({
     id: 'test',
+    store,
     keys: settings.keys ?? newClock(),
     limits: { ...LIMITS, ...settings.limits },
     log,
     audit: { record: (event) => audited.push(event) },
     ...(settings.capture === undefined ? {} : { capture: settings.capture }),
     ...(settings.sys === undefined ? {} : { sys: settings.sys }),
+    ...(settings.access === undefined ? {} : { access: settings.access }),
   });
   await broker.listen();
   const tcp = await listen(broker, { protocol: 'tcp', host: '127.0.0.1', port: 0 });

@@ -24,9 +24,12 @@ test('every key has a default', () => {
       inflight: 1000,
       connections: 10_000,
       topicLevels: 200,
+      keepAlive: 0,
+      sessionExpiry: 0,
       requests: 32,
     },
     transfer: { embedded: true, chunkBytes: 256 * 1024 },
+    persistence: { store: 'level', sync: false },
     log: { level: 'info', format: 'text', audit: { enabled: true, file: '' } },
     sys: { interval: 10_000, clientStatus: true },
   });

@@ -28,11 +28,6 @@ export class Inflight {
     this.#reserved.add(id);
   }
 
-  /** One that was reserved is not sent again. */
-  free(id: number): void {
-    this.#reserved.delete(id);
-  }
-
   /** One that was reserved is sent again. */
   addAgain(id: number, delivery: Delivery | null): void {
     this.#reserved.delete(id);

@@ -7,6 +7,7 @@ import { Inflight } from './inflight.js';
 import type { Message } from './message.js';
 import type { Output } from './output.js';
 import { Relief } from './relief.js';
+import { SafeOrder } from './safe-order.js';
 import { type Variant, variantOf } from './variant.js';
 
 export interface OutboxLimits extends BacklogLimits {
@@ -25,6 +26,9 @@ const SOCKET_BYTES = 1024 * 1024;
 /** Publishers are not read while so much waits for all of their subscribers. */
 const CONGESTED_BYTES = 1024 * 1024;
 const CONGESTED_MESSAGES = 1024;
+/** Of messages that are not kept, behind such that wait for the store: so many, and none longer. */
+const MOST_SETTLING = 1024;
+const SETTLING_BYTES = 1024;
 const QUOTA_EXCEEDED = 0x97;
 const PUBREL = 0x62;
 
@@ -53,6 +57,8 @@ export class Outbox {
   #restored = { messages: 0, bytes: 0 };
   #closed = false;
   readonly #relief: Relief;
+  /** What goes out when the store has it; null as long as there was nothing. */
+  #order: SafeOrder<Delivery> | null = null;
 
   constructor(
     client: AedesClient,
@@ -127,11 +133,15 @@ export class Outbox {
     this.#relief.cancel(callback);
   }
 
-  /** False: not taken, the client is or has just been disconnected. `keep`: in the backlog until acknowledged. */
-  deliver(message: Message, variant: Variant, keep: boolean): boolean {
+  /**
+   * False: not taken, the client is or has just been disconnected. `key`: its place in the backlog, where it is until
+   * it is acknowledged; 0: it is not kept.
+   */
+  deliver(message: Message, variant: Variant, key: number): boolean {
     if (this.#closed) return false;
     const { qos } = variant;
-    if (this.#waiting.length === 0 && !keep) {
+    const keep = key > 0;
+    if (this.#waiting.length === 0 && !keep && !this.#settling) {
       if (qos === 0) {
         if (this.#output.pendingBytes > this.#mostBytes || this.#tooLarge(message, variant)) {
           this.#stats.dropped++;
@@ -147,18 +157,24 @@ export class Outbox {
         return true;
       }
     }
-    const delivery = { message, variant, kept: false, id: 0, released: false };
-    const waits = this.#waiting.length > 0 || !this.#open(qos);
-    if (waits && this.#full(delivery)) return this.#overflow(variant, keep);
+    const delivery: Delivery = { key, message, variant, kept: keep, id: 0, sent: false };
+    const waits = this.#waiting.length > 0 || !this.#mayGo(delivery);
+    if (waits && this.#full(message)) return this.#overflow(variant, keep);
+    // Kept with its identifier, so that it is written once.
+    if (keep && !waits) delivery.id = this.#inflight.add(delivery);
     if (keep) this.#backlog.keep(delivery);
     if (waits) this.#wait(delivery);
-    else this.#send(delivery);
+    else if (keep) this.#sendNew(delivery);
+    else {
+      if (this.#settling) message.detach();
+      this.#send(delivery);
+    }
     return true;
   }
 
   /** Sends what the session's client has not acknowledged on earlier connections [MQTT-4.4.0-1]. */
   restore(): void {
-    for (const delivery of this.#backlog) {
+    for (const delivery of this.#backlog.take()) {
       const { qos, retain, identifiers } = delivery.variant;
       delivery.variant = variantOf(this.version5, qos, retain, identifiers);
       if (delivery.id > 0) this.#inflight.reserve(delivery.id);
@@ -177,11 +193,17 @@ export class Outbox {
     if (this.#waiting.length > 0) this.#pump();
   }
 
-  /** PUBREC. False: no message with this identifier is in flight. */
+  /** PUBREC: PUBREL goes out. False: no message with this identifier is in flight. */
   received(id: number): boolean {
     const delivery = this.#inflight.get(id);
-    if (delivery) delivery.released = true;
-    return delivery !== undefined;
+    if (delivery === undefined) return false;
+    if (delivery === null) {
+      this.#output.acknowledge(PUBREL, id, 0);
+    } else {
+      this.#backlog.release(delivery);
+      this.#settle(delivery, this.#backlog.written());
+    }
+    return true;
   }
 
   close(): void {
@@ -199,7 +221,19 @@ export class Outbox {
     return this.#inflight.size < this.#window && bytes <= this.#socketBytes;
   }
 
-  #full({ message }: Delivery): boolean {
+  /** Something waits for the store. */
+  get #settling(): boolean {
+    return this.#order !== null && !this.#order.empty;
+  }
+
+  /** Nothing overtakes what waits for the store; what is in flight is bounded, and what is not waits with it up to here. */
+  #mayGo({ kept, variant, message }: Delivery): boolean {
+    if (!this.#open(variant.qos)) return false;
+    if (kept || this.#order === null || this.#order.empty) return true;
+    return this.#order.length < MOST_SETTLING && (message?.payloadBytes ?? 0) <= SETTLING_BYTES;
+  }
+
+  #full(message: Message): boolean {
     const { clientQueueBytes, clientQueueMessages } = this.#limits;
     const waiting = this.waitingMessages - this.#restored.messages;
     const bytes = this.queuedBytes - this.#restored.bytes + message.payloadBytes;
@@ -220,31 +254,69 @@ export class Outbox {
   }
 
   #wait(delivery: Delivery): void {
-    delivery.message.detach();
+    const { message } = delivery;
+    message?.detach();
     this.#waiting.push(delivery);
-    this.#waitingBytes += delivery.message.payloadBytes;
+    this.#waitingBytes += message?.payloadBytes ?? 0;
   }
 
+  /** One that waited. */
   #send(delivery: Delivery): void {
-    const { message, variant, kept, id, released } = delivery;
-    const again = id > 0;
-    // One that was sent already is not late any more (MQTT 5 section 3.3.2.3.3).
-    const late = !again && message.expiry !== undefined && expired(message, Date.now());
-    if (late || (!released && this.#tooLarge(message, variant))) {
-      this.#stats.dropped++;
-      this.#inflight.free(id);
-      this.#backlog.delete(delivery);
+    const { message, variant, kept, id } = delivery;
+    if (id > 0) {
+      this.#inflight.addAgain(id, kept ? delivery : null);
+      if (message !== null && this.#tooLarge(message, variant)) this.#drop(delivery);
+      else this.#settle(delivery, null);
       return;
     }
-    if (again) this.#inflight.addAgain(id, kept ? delivery : null);
-    else if (variant.qos > 0) delivery.id = this.#inflight.add(kept ? delivery : null);
-    if (released) {
+    if (variant.qos > 0) delivery.id = this.#inflight.add(kept ? delivery : null);
+    if (kept) this.#backlog.identify(delivery);
+    this.#sendNew(delivery);
+  }
+
+  /** One that has its identifier and was never sent. */
+  #sendNew(delivery: Delivery): void {
+    const { message, variant, kept } = delivery;
+    // It is late only before it is sent for the first time (MQTT 5 section 3.3.2.3.3).
+    const late = message!.expiry !== undefined && expired(message!, Date.now());
+    if (late || this.#tooLarge(message!, variant)) this.#drop(delivery);
+    // If the process ends, it must not be another message that comes under the same identifier [MQTT-4.3.3-2].
+    else this.#settle(delivery, kept && variant.qos === 2 ? this.#backlog.written() : null);
+  }
+
+  #drop(delivery: Delivery): void {
+    this.#stats.dropped++;
+    if (delivery.id > 0) this.#inflight.remove(delivery.id);
+    if (delivery.kept) this.#backlog.delete(delivery);
+  }
+
+  /** Goes out when `safe`, behind what waits for the store already. */
+  #settle(delivery: Delivery, safe: Promise<void> | null): void {
+    if (safe === null && !this.#settling) {
+      this.#write(delivery);
+      return;
+    }
+    this.#order ??= new SafeOrder(
+      (one) => {
+        if (!this.#closed) this.#write(one);
+        if (!this.#settling) this.#pump();
+      },
+      // The store reports what it could not write, and writes it later: whoever is connected does not wait for that.
+      null,
+    );
+    this.#order.add(delivery, safe);
+  }
+
+  #write(delivery: Delivery): void {
+    const { message, variant, id, sent } = delivery;
+    delivery.sent = true;
+    if (message === null) {
       this.#output.acknowledge(PUBREL, id, 0);
       return;
     }
     this.#count(message);
     if (variant.qos === 0) this.#output.publish(message.frame(variant));
-    else this.#output.publishAs(message.frame(variant), delivery.id, again);
+    else this.#output.publishAs(message.frame(variant), id, sent);
   }
 
   #tooLarge(message: Message, variant: Variant): boolean {
@@ -260,8 +332,8 @@ export class Outbox {
 
   #pump(): void {
     for (let one = this.#waiting.first; one !== undefined; one = this.#waiting.first) {
-      if (this.client.closed || !this.#open(one.variant.qos)) break;
-      const bytes = one.message.payloadBytes;
+      if (this.client.closed || !this.#mayGo(one)) break;
+      const bytes = one.message?.payloadBytes ?? 0;
       this.#waiting.shift();
       this.#waitingBytes -= bytes;
       if (this.#restored.messages > 0) {

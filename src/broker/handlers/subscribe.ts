@@ -1,6 +1,5 @@
 import type { ISubscribePacket, ISubscription } from 'mqtt-packet';
 import { filterFault } from '../../topics.js';
-import { isTransferClient } from '../access.js';
 import type { AedesClient } from '../aedes-internals.js';
 import type { Connection } from '../connection.js';
 import type { Message } from '../delivery/message.js';
@@ -40,9 +39,11 @@ export function handleSubscribe(parts: HandlerParts, connection: Connection, pac
     added.push({ subscription, isNew: !session.subscriptions.has(asked.topic) });
     parts.sessions.subscribe(session, subscription);
   }
-  writePacket(connection, { cmd: 'suback', messageId: packet.messageId!, granted });
-  for (const { subscription, isNew } of added) sendRetained(parts, session, subscription, isNew);
-  if (isTransferClient(connection.identity)) parts.onTransferReady();
+  connection.whenSafe(parts.sessions.written(session), () => {
+    writePacket(connection, { cmd: 'suback', messageId: packet.messageId!, granted });
+    for (const { subscription, isNew } of added) sendRetained(parts, session, subscription, isNew);
+  });
+  if (parts.access.isTransferClient(connection.identity!)) parts.onTransferReady();
 }
 
 function refusalOf(client: AedesClient, { topic }: ISubscription, mostLevels: number): number | null {
@@ -56,15 +57,16 @@ function refusalOf(client: AedesClient, { topic }: ISubscription, mostLevels: nu
 
 /** Retained messages for a new subscription, with the retain flag [MQTT-3.3.1-8], as its Retain Handling says. */
 function sendRetained(
-  { retained, sysValues }: HandlerParts,
+  { retained, keys, sysValues }: HandlerParts,
   session: Session,
   { retainHandling, filter, qos, identifier }: Subscription,
   isNew: boolean,
 ): void {
   if (retainHandling === 2 || (retainHandling === 1 && !isNew)) return;
   const identifiers = identifier === undefined ? null : [identifier];
-  const send = (message: Message) =>
-    session.deliver(message, Math.min(message.qos, qos) as 0 | 1 | 2, true, identifiers, true);
-  for (const message of retained.matching(filter, Date.now())) send(message);
-  for (const message of sysValues.matching(filter)) send(message);
+  const send = (message: Message, key: number) =>
+    session.deliver(message, Math.min(message.qos, qos) as 0 | 1 | 2, true, identifiers, key);
+  // Its place among what is kept is that of now, not that of its own key.
+  for (const message of retained.matching(filter, Date.now())) send(message, keys.give());
+  for (const message of sysValues.matching(filter)) send(message, 0);
 }

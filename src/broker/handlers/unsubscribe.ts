@@ -15,5 +15,7 @@ export function handleUnsubscribe(
   const granted = packet.unsubscriptions.map((filter) =>
     parts.sessions.unsubscribe(session, filter) ? 0 : NO_SUBSCRIPTION_EXISTED,
   );
-  writePacket(connection, { cmd: 'unsuback', messageId: packet.messageId!, granted });
+  connection.whenSafe(parts.sessions.written(session), () =>
+    writePacket(connection, { cmd: 'unsuback', messageId: packet.messageId!, granted }),
+  );
 }
