@@ -82,8 +82,8 @@ export class App {
   private constructor(
     config: Config,
     log: Logger,
-    time: TimeSource,
     audit: AuditLog,
+    time: TimeSource,
     catalog: Catalog,
     clock: Clock,
     clockStore: ClockStore,
@@ -178,7 +178,7 @@ export class App {
         sync: config.persistence.sync,
         onFault: (error) => log.error({ err: error }, 'sessions could not be stored yet'),
       });
-      app = new App(config, log, time, audit, catalog, clock, clockStore, streams, store, releaseDataDir);
+      app = new App(config, log, audit, time, catalog, clock, clockStore, streams, store, releaseDataDir);
       await app.#open();
       return app;
     } catch (error) {

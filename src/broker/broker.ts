@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { type Audit, NO_AUDIT } from '../audit.js';
 import { isOwnTopic } from '../topics.js';
-import { type Access, type Identity, OPEN_ACCESS } from './access/access.js';
+import { type Access, type Identity, NOT_AUTHORIZED, OPEN_ACCESS } from './access/access.js';
 import { AedesBase, type AedesClient, type InProcessDeliver, type PublishPacket } from './aedes-internals.js';
 import { type Capture, NO_CAPTURE, type Origin } from './capture.js';
 import { Connections } from './connections.js';
@@ -84,11 +84,11 @@ export class Broker extends AedesBase {
   readonly #topics: TopicTable;
   readonly #log: Log;
   readonly #store: LevelPersistence;
+  readonly #audit: Audit;
   /** Where aedes tells of clients and of itself. */
   readonly #aedesTopics: string;
   readonly #capture: Capture;
   readonly #access: Access;
-  readonly #audit: Audit;
   readonly #keys: Keys;
   readonly #own: Origin;
   readonly #pipeline: Pipeline;
@@ -117,7 +117,6 @@ export class Broker extends AedesBase {
     });
     this.clients = Object.create(null) as typeof this.clients;
     this.brokers = Object.create(null) as typeof this.brokers;
-    this.#aedesTopics = `$SYS/${id}/`;
     this.retained = new Retained(id, (packet) => unawaited(store.storeRetained(packet)));
     this.#topics = new TopicTable(limits.topicLevels);
     this.#wills = new Wills({
@@ -138,10 +137,11 @@ export class Broker extends AedesBase {
       now,
     });
     this.#log = log;
+    this.#audit = audit;
+    this.#aedesTopics = `$SYS/${id}/`;
     this.#store = store;
     this.#capture = capture;
     this.#access = access;
-    this.#audit = audit;
     this.#keys = keys;
     this.#own = capture.origin(null);
     this.#pipeline = new Pipeline({
@@ -170,7 +170,7 @@ export class Broker extends AedesBase {
       stats: this.stats,
       access,
       claim: (connection) => this.#connections.claim(connection),
-      connected: (connection, session) => this.#connections.connected(connection, session),
+      connected: (connection, session, packet) => this.#connections.connected(connection, session, packet),
       packetOf: (message) => message.packet(id),
       onRequest: (packet, clientId) => this.events.onRequest(packet, clientId),
       onTransferPublish: (packet) => this.events.onTransferPublish(packet),
@@ -184,11 +184,11 @@ export class Broker extends AedesBase {
       sessions: this.sessions,
       stats: this.stats,
       log,
+      audit,
+      status: this.sys.status,
       access,
       onNamed: (client) => this._finishRegisterClient(client),
       onGone: (client) => this.unregisterClient(client),
-      audit,
-      status: this.sys.status,
       onTransferGone: () => this.events.onTransferGone(),
       handlers: {
         moment: () => keys.look(),
@@ -205,11 +205,8 @@ export class Broker extends AedesBase {
       if (event === 'publish') this.#watched = true;
     });
     this.on('error', (error: unknown) => log.error({ err: error }, 'aedes reported an error'));
-    this.on('sessionExpired', () => this.stats.expired++);
-    this.on('clientError', (client: AedesClient, error: Error) => this.#connections.failed(client, error));
-    this.on('connectionError', (client: AedesClient, error: Error) =>
-      this.#connections.failed(client, error),
-    );
+    for (const event of ['clientError', 'connectionError'])
+      this.on(event, (client: AedesClient, error: Error) => this.#connections.failed(client, error));
   }
 
   override async listen(): Promise<void> {
@@ -232,20 +229,14 @@ export class Broker extends AedesBase {
 
   #publishWill(identity: Identity, packet: PublishPacket, done: () => void): void {
     const { topic } = packet;
-    const { clientId } = identity;
+    const { clientId, user, address } = identity;
     if (!isOwnTopic(topic) && this.#access.mayPublish(identity, topic)) {
       this.#publishInside(packet, this.#capture.origin(clientId), done);
     } else {
       done();
       this.stats.refused++;
-      this.#audit.record({
-        audit: 'publish-denied',
-        client: clientId,
-        user: identity.user,
-        address: identity.address,
-        topic,
-        code: 0x87,
-      });
+      const who = { client: clientId, user, address };
+      this.#audit.record({ audit: 'publish-denied', ...who, topic, code: NOT_AUTHORIZED });
     }
   }
 

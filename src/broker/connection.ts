@@ -74,10 +74,7 @@ export class Connection implements Flushable {
   publisher: Publisher | null = null;
   /** Its client identifier and its session may be another connection's already. */
   left = false;
-  /** Of CONNECT, seconds. */
-  keepAliveSeconds = 0;
-  cleanStart = true;
-  /** Why it ends: the first reason, and the code of the DISCONNECT that was received. */
+  /** Why it ends: the first reason, and the code of the DISCONNECT if it is known. */
   ending: { readonly code: number | null; readonly reason: string } | null = null;
   readonly #parts: ConnectionParts;
   readonly #frames: FrameReader;
@@ -113,7 +110,11 @@ export class Connection implements Flushable {
 
   /** Who it is, for the audit. */
   get audited(): AuditedClient {
-    return { client: this.client.id ?? null, user: this.identity?.user ?? null, address: this.peer.address };
+    return {
+      client: this.client.id ?? null,
+      user: this.identity?.user ?? null,
+      address: this.peer.address,
+    };
   }
 
   /**
@@ -292,10 +293,7 @@ export class Connection implements Flushable {
       this.#parts.handlers.publish(this, Message.of(topic, packet as PublishPacket, Date.now()));
     } else {
       // Nothing may follow it [MQTT-3.14.4-1].
-      if (packet.cmd === 'disconnect') {
-        this.#over = true;
-        this.ending ??= { code: packet.reasonCode ?? 0, reason: 'the client said goodbye' };
-      }
+      if (packet.cmd === 'disconnect') this.#over = true;
       this.#parts.handlers.other(this, packet);
     }
   }

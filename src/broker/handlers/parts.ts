@@ -1,3 +1,4 @@
+import type { IConnectPacket } from 'mqtt-packet';
 import type { Audit } from '../../audit.js';
 import type { Access } from '../access/access.js';
 import type { PublishPacket } from '../aedes-internals.js';
@@ -34,7 +35,7 @@ export interface HandlerParts {
   /** Ends an earlier connection of the same client. */
   readonly claim: (connection: Connection) => void;
   /** A client has been let in. */
-  readonly connected: (connection: Connection, session: Session) => void;
+  readonly connected: (connection: Connection, session: Session, packet: IConnectPacket) => void;
   /** As aedes knows messages. */
   readonly packetOf: (message: Message) => PublishPacket;
   /** A PUBLISH on `$STREAM/...`. */
