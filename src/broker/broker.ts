@@ -23,11 +23,12 @@ import { handlePublish } from './handlers/publish.js';
 import { insidePublisher } from './inside-publisher.js';
 import type { Log } from './log.js';
 import { type Keys, NOBODY, Pipeline } from './pipeline.js';
+import type { PublishLimits } from './reading/publish-reader.js';
 import { Retained } from './retained.js';
 import { Sessions } from './sessions.js';
 import { BrokerStats } from './stats.js';
 
-export interface BrokerLimits extends OutboxLimits {
+export interface BrokerLimits extends OutboxLimits, PublishLimits {
   /** Largest packet taken, bytes. */
   readonly packetBytes: number;
   readonly connections: number;
@@ -83,6 +84,7 @@ export class Broker extends AedesBase {
       id,
       persistence: storeWithoutSessions((clientId) => this.sessions.get(clientId)?.lasting === true),
       maximumPacketSize: limits.packetBytes,
+      topicAliasMaximum: limits.topicAliasMaximum,
       mq: inProcessEmitter(() => this.router),
       authenticate: (
         client: AedesClient,

@@ -17,8 +17,8 @@ export interface Publisher {
   /** It waits for room in a ring, and so must what its publisher sends after it; `released`: not any more. */
   held(): void;
   released(): void;
-  /** It is captured and on its way. `refused`: a stream that wanted it did not take it. */
-  published(message: Message, refused: boolean, error: Error | null): void;
+  /** It is captured and on its way. `refused`: a stream that wanted it did not take it; `wanted`: somebody gets it. */
+  published(message: Message, refused: boolean, error: Error | null, wanted: boolean): void;
   /** All who get it have enough to do: what comes after it should wait for one of them. */
   congested(route: Route): void;
 }
@@ -105,20 +105,22 @@ export class Pipeline {
     message.clientId = origin.clientId;
     stats.received++;
     stats.bytesReceived += message.payloadBytes;
-    if (message.retain) this.#retain(message, taken, publisher);
     const route = this.#parts.router.route(message.known);
+    const wanted = route.targets.length > 0 || route.functions.length > 0;
+    if (message.retain) this.#retain(message, taken, wanted, publisher);
     const congested = this.#emit(message, route, true);
     if (congested) publisher.congested(route);
-    if (!message.retain) publisher.published(message, !taken, null);
+    if (!message.retain) publisher.published(message, !taken, null, wanted);
     return true;
   }
 
-  #retain(message: Message, taken: boolean, publisher: Publisher): void {
+  #retain(message: Message, taken: boolean, wanted: boolean, publisher: Publisher): void {
     this.#parts.retained.store(message, this.#parts.persistence()).then(
-      () => publisher.published(message, !taken, null),
+      () => publisher.published(message, !taken, null, wanted),
       (error: unknown) => {
         this.#parts.onFault(error);
-        publisher.published(message, !taken, error instanceof Error ? error : new Error(String(error)));
+        const reason = error instanceof Error ? error : new Error(String(error));
+        publisher.published(message, !taken, reason, wanted);
       },
     );
   }

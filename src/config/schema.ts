@@ -94,6 +94,10 @@ export const configSchema = z
         connections: whole(1).prefault(10_000),
         /** Levels of a topic or topic filter. */
         topicLevels: whole(1, 65_536).prefault(200),
+        /** Topic aliases that one client may use (MQTT 5). */
+        topicAliasMaximum: whole(0, 65_535).prefault(10),
+        /** Whether a payload that is said to be UTF-8 is checked, and its publisher disconnected (0x99) if it is not. */
+        checkPayloadFormat: z.boolean().prefault(false),
         /** Searches, replays and other requests being answered at the same time. */
         requests: whole(1).prefault(32),
       })

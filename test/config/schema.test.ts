@@ -24,6 +24,8 @@ test('every key has a default', () => {
       inflight: 1000,
       connections: 10_000,
       topicLevels: 200,
+      topicAliasMaximum: 10,
+      checkPayloadFormat: false,
       requests: 32,
     },
     transfer: { embedded: true, chunkBytes: 256 * 1024 },

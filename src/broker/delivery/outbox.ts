@@ -3,7 +3,7 @@ import type { BrokerStats } from '../stats.js';
 import type { Backlog, BacklogLimits, Delivery } from './backlog.js';
 import { expired } from './expiry.js';
 import { Fifo } from './fifo.js';
-import { Inflight } from './inflight.js';
+import { type Awaited, awaitedOf, Inflight, PUBACK } from './inflight.js';
 import type { Message } from './message.js';
 import type { Output } from './output.js';
 import { Relief } from './relief.js';
@@ -138,7 +138,7 @@ export class Outbox {
       }
       if (this.#open(qos) && !this.#tooLarge(message, variant)) {
         this.#count(message);
-        this.#output.publishAs(message.frame(variant), this.#inflight.add(null), false);
+        this.#output.publishAs(message.frame(variant), this.#inflight.add(qos), false);
         return true;
       }
     }
@@ -163,20 +163,25 @@ export class Outbox {
     this.#pump();
   }
 
-  /** The client has acknowledged `id` for good: PUBACK, PUBCOMP, or PUBREC with an error. */
-  acknowledged(id: number): void {
-    const delivery = this.#inflight.remove(id);
-    if (delivery === undefined) return;
-    if (delivery !== null) this.#backlog.delete(delivery);
+  /** The client has acknowledged `id` for good, by PUBACK, PUBREC with an error, or PUBCOMP. False: it waits for another. */
+  acknowledged(id: number, by: Awaited): boolean {
+    const flying = this.#inflight.get(id);
+    if (flying === undefined) return true;
+    if (awaitedOf(flying) !== by) return false;
+    this.#inflight.remove(id);
+    if (typeof flying === 'object') this.#backlog.delete(flying);
     this.#relief.progress();
     if (this.#waiting.length > 0) this.#pump();
+    return true;
   }
 
-  /** PUBREC. False: no message with this identifier is in flight. */
+  /** PUBREC. False: it is of QoS 1. */
   received(id: number): boolean {
-    const delivery = this.#inflight.get(id);
-    if (delivery) delivery.released = true;
-    return delivery !== undefined;
+    const flying = this.#inflight.get(id);
+    if (flying === undefined) return true;
+    if (awaitedOf(flying) === PUBACK) return false;
+    this.#inflight.release(id, flying);
+    return true;
   }
 
   close(): void {
@@ -231,8 +236,8 @@ export class Outbox {
       this.#backlog.delete(delivery);
       return;
     }
-    if (again) this.#inflight.addAgain(id, kept ? delivery : null);
-    else if (variant.qos > 0) delivery.id = this.#inflight.add(kept ? delivery : null);
+    if (again) this.#inflight.addAgain(id, delivery);
+    else if (variant.qos > 0) delivery.id = this.#inflight.add(kept ? delivery : (variant.qos as Awaited));
     if (released) {
       this.#output.acknowledge(PUBREL, id, 0);
       return;

@@ -1,30 +1,39 @@
 import type { Connection } from '../connection.js';
+import { PUBACK, PUBCOMP, PUBREC } from '../delivery/inflight.js';
+import { protocolError } from '../packet-fault.js';
 
-const PUBREC = 5;
-const PUBREL = 6;
-const PACKET_IDENTIFIER_NOT_FOUND = 0x92;
+/** Packet types. */
+const TYPE_PUBACK = 4;
+const TYPE_PUBREC = 5;
+const TYPE_PUBREL = 6;
+/** First bytes. */
+const SEND_PUBREL = 0x62;
+const SEND_PUBCOMP = 0x70;
 
-/** PUBACK, PUBREC, PUBREL or PUBCOMP, by the first byte of the packet. */
+const MISFIT = protocolError('an acknowledgement does not fit the QoS of its message [MQTT-4.3.3-8]');
+
+/**
+ * PUBACK, PUBREC, PUBREL or PUBCOMP, by the first byte of the packet. An identifier that is not in use is no fault: what it
+ * stood for was over before the connection broke, and the client does not know.
+ */
 export function handleAcknowledgement(
   connection: Connection,
   first: number,
   id: number,
   reason: number,
 ): void {
-  const { outbox, session } = connection;
+  const { outbox, output, session } = connection;
   const type = first >> 4;
-  if (type === PUBREL) {
+  if (type === TYPE_PUBREL) {
     // The packet identifier is free again [MQTT-4.3.3-11].
-    answer(connection, 0x70, id, session?.received.delete(id) === true);
-  } else if (type === PUBREC && reason < 0x80) {
-    answer(connection, 0x62, id, outbox?.received(id) === true);
+    session?.received.delete(id);
+    output.acknowledge(SEND_PUBCOMP, id, 0);
+  } else if (type === TYPE_PUBREC && reason < 0x80) {
+    if (outbox?.received(id) === false) connection.refuse(MISFIT);
+    else output.acknowledge(SEND_PUBREL, id, 0);
   } else {
     // The client has the message. A PUBREC with an error ends the exchange, too [MQTT-4.3.3-4].
-    outbox?.acknowledged(id);
+    const by = type === TYPE_PUBACK ? PUBACK : type === TYPE_PUBREC ? PUBREC : PUBCOMP;
+    if (outbox?.acknowledged(id, by) === false) connection.refuse(MISFIT);
   }
-}
-
-/** PUBREL or PUBCOMP, by its first byte. */
-function answer({ client, output }: Connection, first: number, id: number, known: boolean): void {
-  output.acknowledge(first, id, known || client.version !== 5 ? 0 : PACKET_IDENTIFIER_NOT_FOUND);
 }

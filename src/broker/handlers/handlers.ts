@@ -1,22 +1,13 @@
 import type { ISubscribePacket, IUnsubscribePacket } from 'mqtt-packet';
 import type { Packet } from '../aedes-internals.js';
 import type { Connection } from '../connection.js';
-import { handleAcknowledgement } from './acks.js';
 import type { HandlerParts } from './parts.js';
 import { handleSubscribe } from './subscribe.js';
 import { handleUnsubscribe } from './unsubscribe.js';
 
-const FIRST_BYTE = { puback: 0x40, pubrec: 0x50, pubrel: 0x62, pubcomp: 0x70 };
-
-/** A packet that is no PUBLISH. What is not here aedes does: CONNECT, PINGREQ, DISCONNECT, AUTH. */
+/** A packet that is neither PUBLISH nor an acknowledgement. What is not here aedes does: CONNECT, PINGREQ, DISCONNECT, AUTH. */
 export function handlePacket(parts: HandlerParts, connection: Connection, packet: Packet): void {
   switch (packet.cmd) {
-    case 'puback':
-    case 'pubrec':
-    case 'pubrel':
-    case 'pubcomp':
-      handleAcknowledgement(connection, FIRST_BYTE[packet.cmd], packet.messageId!, packet.reasonCode ?? 0);
-      break;
     case 'subscribe':
       handleSubscribe(parts, connection, packet as ISubscribePacket);
       break;

@@ -8,6 +8,7 @@ import type { HandlerParts } from './parts.js';
 
 const PUBACK = 0x40;
 const PUBREC = 0x50;
+const NO_MATCHING_SUBSCRIBERS = 0x10;
 const NOT_AUTHORIZED = 0x87;
 const QUOTA_EXCEEDED = 0x97;
 
@@ -34,9 +35,10 @@ export class ConnectionPublisher implements Publisher {
     this.#connection.release();
   }
 
-  published(message: Message, refused: boolean, error: Error | null): void {
-    if (error === null) acknowledge(this.#connection, message, refused ? QUOTA_EXCEEDED : 0);
-    else this.#connection.client.emit('error', error);
+  published(message: Message, refused: boolean, error: Error | null, wanted: boolean): void {
+    if (error !== null) this.#connection.client.emit('error', error);
+    else
+      acknowledge(this.#connection, message, refused ? QUOTA_EXCEEDED : wanted ? 0 : NO_MATCHING_SUBSCRIBERS);
   }
 
   /** Not read until one of them has less to do: a publisher that all lag behind is slowed down, by TCP. */
@@ -84,7 +86,10 @@ function isRepetition(connection: Connection, id: number): boolean {
   return true;
 }
 
-/** PUBACK or PUBREC; a code of 0x80 or more ends a QoS 2 exchange [MQTT-4.3.3-9]. MQTT 3 has no codes. */
+/**
+ * PUBACK or PUBREC; a code of 0x80 or more ends a QoS 2 exchange [MQTT-4.3.3-9], and PUBREC says no other. MQTT 3 has no
+ * codes.
+ */
 function acknowledge(connection: Connection, { qos, id }: Message, code: number): void {
   if (qos === 0) return;
   if (qos === 1) {
@@ -93,8 +98,8 @@ function acknowledge(connection: Connection, { qos, id }: Message, code: number)
   }
   const { received } = connection.session!;
   const { client, output } = received.get(id) ?? connection;
-  const version5 = client.version === 5;
-  if (code >= 0x80 && version5) received.delete(id);
+  const ends = code >= 0x80 && client.version === 5;
+  if (ends) received.delete(id);
   else received.set(id, null);
-  output.acknowledge(PUBREC, id, version5 ? code : 0);
+  output.acknowledge(PUBREC, id, ends ? code : 0);
 }

@@ -10,6 +10,7 @@ import { variantOf } from '../../../src/broker/delivery/variant.js';
 import { FrameReader } from '../../../src/broker/reading/frame-reader.js';
 import { PublishReader } from '../../../src/broker/reading/publish-reader.js';
 import { generator } from '../../catalog/generator.js';
+import { LIMITS } from '../fixture.js';
 
 /** A connection that looks at what it was given only when it has taken it: until then the bytes must not change. */
 class SlowConn extends Duplex {
@@ -67,7 +68,7 @@ function chunkOf(random: () => number, count: number, mostBytes: number): Messag
   });
   const frames = new FrameReader(2_000_000);
   frames.feed(Buffer.from(new Uint8Array(Buffer.concat(packets)).buffer));
-  const reader = new PublishReader(topics);
+  const reader = new PublishReader(topics, LIMITS);
   const messages: Message[] = [];
   while (frames.next()) messages.push(reader.read(frames, false)!);
   return messages;
