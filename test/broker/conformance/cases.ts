@@ -13,8 +13,10 @@ export interface Case {
   readonly name: string;
   /** CONNECT, or the version of an ordinary one. */
   readonly connect: Buffer | Version;
+  /** false: CONNECT is refused, and what it is answered with is all of the answer. */
+  readonly letIn?: false;
   readonly send: readonly Buffer[];
-  /** All that comes after CONNACK; of a CONNECT of its own, also that. */
+  /** All that comes after CONNACK. */
   readonly answer: Buffer;
   /** The connection is there afterwards. */
   readonly stays: boolean;
@@ -53,7 +55,7 @@ export function accepted(name: string, version: Version, send: Buffer, ...answer
 /** CONNECT that is refused: by CONNACK with a reason of MQTT 5; null: without a word. */
 export function refusedConnect(name: string, connect: Buffer, reason: number | null): Case {
   const answer = reason === null ? Buffer.alloc(0) : Buffer.of(0x20, 3, 0, reason, 0);
-  return { name, connect, send: [], answer, stays: false };
+  return { name, connect, letIn: false, send: [], answer, stays: false };
 }
 
 /** CONNECT that is accepted, whatever CONNACK tells besides. */
@@ -84,15 +86,17 @@ export function conforms(what: string, cases: readonly Case[], settings: BrokerS
 }
 
 async function failureOf(
-  { connect: first, send, answer, stays }: Case,
+  { connect: first, letIn, send, answer, stays }: Case,
   port: number,
 ): Promise<string | null> {
   const peer = new Peer(connect({ port, host: '127.0.0.1', noDelay: true }));
   try {
     peer.send(typeof first === 'number' ? connectPacket(first) : first);
-    if (typeof first === 'number' || stays) await peer.connack();
+    if (letIn !== false) await peer.connack();
     for (const bytes of send) peer.send(bytes);
     if (stays) {
+      // What is retained is acknowledged when it is stored, perhaps behind what comes after it.
+      await peer.until(answer.length);
       peer.send(PINGREQ);
       await peer.until(answer.length + PINGRESP.length);
     } else {

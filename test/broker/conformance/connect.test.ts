@@ -121,7 +121,7 @@ function cutCase(name: string, version: Version, flags: number, whole: Buffer, c
 }
 
 function identifierRejected(name: string, connect: Buffer): Case {
-  return { name, connect, send: [], answer: Buffer.of(0x20, 2, 0, 2), stays: false };
+  return { name, connect, letIn: false, send: [], answer: Buffer.of(0x20, 2, 0, 2), stays: false };
 }
 
 function* identifierCases(): Generator<Case> {
