@@ -42,7 +42,6 @@ export interface AedesClient extends EventEmitter {
   readonly _cleanStart: boolean;
   close(done?: () => void): void;
   disconnect(options: { reasonCode?: number }, done?: () => void): void;
-  rejectPacketTooLarge(bytes: number): void;
 }
 
 /** `aedes.js`: the members that are not in its types. */

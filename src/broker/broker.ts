@@ -33,6 +33,8 @@ export interface BrokerLimits extends OutboxLimits, PublishLimits {
   readonly packetBytes: number;
   readonly connections: number;
   readonly topicLevels: number;
+  /** QoS 2 messages of one MQTT 5 client that it has not released. */
+  readonly receiveMaximum: number;
 }
 
 export interface BrokerOptions {
@@ -85,6 +87,7 @@ export class Broker extends AedesBase {
       persistence: storeWithoutSessions((clientId) => this.sessions.get(clientId)?.lasting === true),
       maximumPacketSize: limits.packetBytes,
       topicAliasMaximum: limits.topicAliasMaximum,
+      receiveMaximum: limits.receiveMaximum,
       mq: inProcessEmitter(() => this.router),
       authenticate: (
         client: AedesClient,

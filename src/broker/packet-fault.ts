@@ -10,6 +10,7 @@ export const PROTOCOL_ERROR = 0x82;
 export const UNSUPPORTED_PROTOCOL_VERSION = 0x84;
 export const CLIENT_IDENTIFIER_NOT_VALID = 0x85;
 export const TOPIC_NAME_INVALID = 0x90;
+export const RECEIVE_MAXIMUM_EXCEEDED = 0x93;
 export const TOPIC_ALIAS_INVALID = 0x94;
 export const PACKET_TOO_LARGE = 0x95;
 export const PAYLOAD_FORMAT_INVALID = 0x99;

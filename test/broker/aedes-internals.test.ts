@@ -83,7 +83,7 @@ test('a client has what we read of it', async (t) => {
   assert.equal(client._parsingBatch, 0);
   assert.equal(typeof client._keepaliveTimer?.refresh, 'function');
   assert.equal((client as unknown as { _keepaliveInterval: number })._keepaliveInterval, 45_001);
-  for (const method of ['close', 'disconnect', 'rejectPacketTooLarge'] as const) {
+  for (const method of ['close', 'disconnect'] as const) {
     assert.equal(typeof client[method], 'function', method);
   }
 });

@@ -25,6 +25,7 @@ test('every key has a default', () => {
       connections: 10_000,
       topicLevels: 200,
       topicAliasMaximum: 10,
+      receiveMaximum: 1000,
       checkPayloadFormat: false,
       requests: 32,
     },

@@ -10,7 +10,7 @@ const TYPE_PUBREL = 6;
 const SEND_PUBREL = 0x62;
 const SEND_PUBCOMP = 0x70;
 
-const MISFIT = protocolError('an acknowledgement does not fit the QoS of its message [MQTT-4.3.3-8]');
+const MISFIT = protocolError('an acknowledgement does not fit the QoS of its message (MQTT 5 section 4.3)');
 
 /**
  * PUBACK, PUBREC, PUBREL or PUBCOMP, by the first byte of the packet. An identifier that is not in use is no fault: what it

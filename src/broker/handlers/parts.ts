@@ -8,7 +8,11 @@ import type { BrokerStats } from '../stats.js';
 
 /** What handlers work with. */
 export interface HandlerParts {
-  readonly limits: { readonly topicLevels: number };
+  readonly limits: {
+    readonly topicLevels: number;
+    /** QoS 2 messages of one MQTT 5 client that it has not released. */
+    readonly receiveMaximum: number;
+  };
   readonly log: Log;
   readonly pipeline: Pipeline;
   readonly retained: Retained;

@@ -3,6 +3,7 @@ import type { Connection } from '../connection.js';
 import { whenOneIsRelieved } from '../delivery/congestion.js';
 import type { Message } from '../delivery/message.js';
 import type { Route } from '../delivery/router.js';
+import { type PacketFault, RECEIVE_MAXIMUM_EXCEEDED } from '../packet-fault.js';
 import { NOBODY, type Publisher } from '../pipeline.js';
 import type { HandlerParts } from './parts.js';
 
@@ -12,9 +13,14 @@ const NO_MATCHING_SUBSCRIBERS = 0x10;
 const NOT_AUTHORIZED = 0x87;
 const QUOTA_EXCEEDED = 0x97;
 
+const TOO_MANY: PacketFault = {
+  text: 'more messages of QoS 2 are in flight than the Receive Maximum [MQTT-3.3.4-7]',
+  reason: RECEIVE_MAXIMUM_EXCEEDED,
+};
+
 /** PUBLISH (MQTT 5 section 3.3). */
 export function handlePublish(parts: HandlerParts, connection: Connection, message: Message): void {
-  if (message.qos === 2 && isRepetition(connection, message.id)) return;
+  if (message.qos === 2 && isRepetition(parts, connection, message.id)) return;
   if (message.known.own) handleOwn(parts, connection, message);
   else parts.pipeline.publish(message, connection.origin!, connection.publisher!);
 }
@@ -70,13 +76,18 @@ function handleOwn(parts: HandlerParts, connection: Connection, message: Message
 }
 
 /**
- * Whether a message of QoS 2 was sent before: then it has its key already [MQTT-4.3.3-10]. If it still waits for
- * room, it was sent on an earlier connection, and is acknowledged on this one when it is captured.
+ * Whether a message of QoS 2 goes no further: it was sent before, and has its key already [MQTT-4.3.3-10], or it is one
+ * too many [MQTT-3.3.4-7]. If it still waits for room, it was sent on an earlier connection, and is acknowledged on this
+ * one when it is captured.
  */
-function isRepetition(connection: Connection, id: number): boolean {
+function isRepetition({ limits }: HandlerParts, connection: Connection, id: number): boolean {
   const { received } = connection.session!;
   const waiting = received.get(id);
   if (waiting === undefined) {
+    if (connection.client.version === 5 && received.size >= limits.receiveMaximum) {
+      connection.refuse(TOO_MANY);
+      return true;
+    }
     received.set(id, connection);
     return false;
   }

@@ -9,7 +9,7 @@ const BAD_FLAGS = malformed('reserved flags of the fixed header are set [MQTT-2.
 const BAD_PING = unreadable('PINGREQ and PINGRESP have no length');
 const SECOND_CONNECT = protocolError('CONNECT is sent once [MQTT-3.1.0-2]');
 const SERVER_ONLY = protocolError('a client does not send CONNACK, SUBACK, UNSUBACK or PINGRESP');
-const NO_AUTH = protocolError('AUTH follows a CONNECT with an authentication method only [MQTT-4.12.0-1]');
+const NO_AUTH = protocolError('AUTH follows a CONNECT with an authentication method only [MQTT-4.12.0-7]');
 
 /** What the lower half of the first byte is (MQTT 5 section 2.1.3), by packet type. PUBLISH is none of these. */
 const FLAGS = [0, 0, 0, 0, 0, 0, 2, 0, 2, 0, 2, 0, 0, 0, 0, 0];

@@ -18,7 +18,7 @@ const CUT_SHORT = malformed('the PUBLISH is cut short');
 const BAD_QOS = malformed('there is no QoS 3 [MQTT-3.3.1-4]');
 const BAD_DUP = malformed('DUP is not set with QoS 0 [MQTT-3.3.1-2]');
 const NO_ID = protocolError('the packet identifier is missing [MQTT-2.2.1-3]');
-const UNKNOWN_ALIAS = protocolError('the topic alias stands for no topic [MQTT-3.3.2-12]');
+const UNKNOWN_ALIAS = protocolError('the topic alias stands for no topic (MQTT 5 section 3.3.2.3.4)');
 const BAD_ALIAS: PacketFault = {
   text: 'the topic alias is 0 or beyond the Topic Alias Maximum [MQTT-3.3.2-8] [MQTT-3.3.2-9]',
   reason: TOPIC_ALIAS_INVALID,
@@ -116,12 +116,12 @@ export class PublishReader {
     return topic;
   }
 
-  /** A topic without name is the one that was last sent with the alias [MQTT-3.3.2-7]. */
+  /** A topic without name is the one that was last sent with the alias on this connection [MQTT-3.3.2-7]. */
   #aliased(alias: number, bytes: Buffer, at: number, length: number): Topic | null {
     if (alias === 0 || alias > this.#limits.topicAliasMaximum) return this.#refuse(BAD_ALIAS);
     if (length === 0) return this.#aliases.get(alias) ?? this.#refuse(UNKNOWN_ALIAS);
     const topic = this.#topic(bytes, at, length);
-    this.#aliases.set(alias, topic);
+    if (topic.fault === null) this.#aliases.set(alias, topic);
     return topic;
   }
 

@@ -5,6 +5,7 @@ import { accepted, type Case, conforms, disconnect, refused, VERSIONS, type Vers
 const MALFORMED = 0x81;
 const PROTOCOL_ERROR = 0x82;
 const TOPIC_NAME_INVALID = 0x90;
+const RECEIVE_MAXIMUM_EXCEEDED = 0x93;
 const ALIAS_INVALID = 0x94;
 const TOO_LARGE = 0x95;
 const FORMAT_INVALID = 0x99;
@@ -185,6 +186,26 @@ function* exactlyOnce(): Generator<Case> {
   }
 }
 
+/** Two may be in flight; what comes again or after PUBREL is not one too many. */
+function* receiveMaximum(): Generator<Case> {
+  for (const version of VERSIONS) {
+    const send = (id: number) => packet(0x34, text('t'), 0, id, none(version));
+    const pubrec = (id: number) => Buffer.of(0x50, 2, 0, id);
+    const enough = [send(1), send(2), send(1), send(2), Buffer.of(0x62, 2, 0, 1), send(3)];
+    const answer = [pubrec(1), pubrec(2), pubrec(1), pubrec(2), Buffer.of(0x70, 2, 0, 1), pubrec(3)];
+    const name = `two messages of QoS 2, MQTT ${version}`;
+    yield { name, connect: version, send: enough, answer: Buffer.concat(answer), stays: true };
+    const refusal = version === 5 ? disconnect(RECEIVE_MAXIMUM_EXCEEDED) : pubrec(4);
+    yield {
+      name: `three messages of QoS 2, MQTT ${version}`,
+      connect: version,
+      send: [...enough, send(4)],
+      answer: Buffer.concat([...answer, refusal]),
+      stays: version < 5,
+    };
+  }
+}
+
 conforms('flags of PUBLISH', [...flagCases()]);
 conforms('topic names', [...topicCases()], { limits: { topicLevels: 10 } });
 conforms('PUBLISH that is cut short', [...cutCases()]);
@@ -197,3 +218,4 @@ conforms('payload formats', [...formatCases()], { limits: { checkPayloadFormat: 
 conforms('payload formats that are not looked at', [...unasked()]);
 conforms('large packets', [...largeCases()], { limits: { packetBytes: 50_000 } });
 conforms('QoS 2', [...exactlyOnce()]);
+conforms('the Receive Maximum', [...receiveMaximum()], { limits: { receiveMaximum: 2 } });
