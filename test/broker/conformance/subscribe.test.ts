@@ -106,7 +106,38 @@ function* lengthCases(): Generator<Case> {
   }
 }
 
+/** What was begun before UNSUBSCRIBE is completed [MQTT-3.10.4-3], and nothing comes after it [MQTT-3.10.4-2]. */
+function* unsubscribedCases(): Generator<Case> {
+  for (const version of VERSIONS) {
+    const topic = `begun/${version}`;
+    const publish = (id: number) => packet(0x34, text(topic), 0, id, none(version), 'x');
+    const pubrec = (id: number) => Buffer.of(0x50, 2, 0, id);
+    yield {
+      name: `UNSUBSCRIBE in the middle, MQTT ${version}`,
+      connect: version,
+      send: [
+        subscribe(version, [topic, 2]),
+        publish(9),
+        unsubscribe(version, topic),
+        publish(8),
+        pubrec(1),
+        Buffer.of(0x70, 2, 0, 1),
+      ],
+      answer: Buffer.concat([
+        suback(version, 2),
+        publish(1),
+        pubrec(9),
+        unsuback(version, 0),
+        pubrec(8),
+        Buffer.of(0x62, 2, 0, 1),
+      ]),
+      stays: true,
+    };
+  }
+}
+
 conforms('subscription options', [...optionCases()]);
 conforms('topic filters', [...filterCases()], { limits: { topicLevels: 10 } });
 conforms('shared subscriptions', [...sharedCases()]);
+conforms('UNSUBSCRIBE in the middle', [...unsubscribedCases()]);
 conforms('the length of SUBSCRIBE and UNSUBSCRIBE', [...lengthCases()]);
