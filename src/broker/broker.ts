@@ -19,6 +19,7 @@ import { handlePublish } from './handlers/publish.js';
 import { insidePublisher } from './inside-publisher.js';
 import type { Log } from './log.js';
 import { type Keys, NOBODY, Pipeline } from './pipeline.js';
+import type { PublishLimits } from './reading/publish-reader.js';
 import { Retained } from './retained.js';
 import { Sessions } from './sessions.js';
 import { BrokerStats } from './stats.js';
@@ -28,7 +29,7 @@ import { unawaited } from './store/unawaited.js';
 import { NO_SYS, Sys, type SysOptions } from './sys/sys.js';
 import { Wills } from './wills.js';
 
-export interface BrokerLimits extends OutboxLimits {
+export interface BrokerLimits extends OutboxLimits, PublishLimits {
   /** Largest packet taken, bytes. */
   readonly packetBytes: number;
   readonly connections: number;
@@ -37,6 +38,8 @@ export interface BrokerLimits extends OutboxLimits {
   readonly keepAlive: number;
   /** Longest that a session outlives its connection, ms; 0: for ever. */
   readonly sessionExpiry: number;
+  /** QoS 2 messages of one MQTT 5 client that it has not released. */
+  readonly receiveMaximum: number;
 }
 
 export interface BrokerOptions {

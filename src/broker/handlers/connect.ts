@@ -69,6 +69,8 @@ export async function handleConnect(
   connection.keepAliveEvery(keepAlive);
   const connack: NonNullable<IConnackPacket['properties']> = {
     maximumPacketSize: parts.limits.packetBytes,
+    receiveMaximum: parts.limits.receiveMaximum,
+    topicAliasMaximum: parts.limits.topicAliasMaximum,
     ...(expiryInterval === asked ? {} : { sessionExpiryInterval: expiryInterval }),
     ...(clientId === '' ? { assignedClientIdentifier: client.id } : {}),
     ...(keepAlive === packet.keepalive ? {} : { serverKeepAlive: keepAlive }),

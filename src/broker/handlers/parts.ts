@@ -17,6 +17,9 @@ export interface HandlerParts {
   readonly limits: {
     readonly packetBytes: number;
     readonly topicLevels: number;
+    readonly topicAliasMaximum: number;
+    /** QoS 2 messages of one MQTT 5 client that it has not released. */
+    readonly receiveMaximum: number;
     /** Longest keep-alive, ms; 0: any. */
     readonly keepAlive: number;
     /** Longest that a session outlives its connection, ms; 0: for ever. */

@@ -1,5 +1,4 @@
 import type { ISubscribePacket, ISubscription } from 'mqtt-packet';
-import { filterFault } from '../../topics.js';
 import type { AedesClient } from '../aedes-internals.js';
 import type { Connection } from '../connection.js';
 import type { Message } from '../delivery/message.js';
@@ -49,10 +48,7 @@ export function handleSubscribe(parts: HandlerParts, connection: Connection, pac
 function refusalOf(client: AedesClient, { topic }: ISubscription, mostLevels: number): number | null {
   const version5 = client.version === 5;
   if (topic.startsWith('$share/')) return version5 ? SHARED_NOT_SUPPORTED : FAILURE;
-  if (filterFault(topic) !== null || topic.split('/').length > mostLevels) {
-    return version5 ? TOPIC_FILTER_INVALID : FAILURE;
-  }
-  return null;
+  return topic.split('/').length > mostLevels ? (version5 ? TOPIC_FILTER_INVALID : FAILURE) : null;
 }
 
 /** Retained messages for a new subscription, with the retain flag [MQTT-3.3.1-8], as its Retain Handling says. */
