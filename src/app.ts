@@ -86,8 +86,8 @@ export class App {
   private constructor(
     config: Config,
     log: Logger,
-    time: TimeSource,
     audit: AuditLog,
+    time: TimeSource,
     catalog: Catalog,
     clock: Clock,
     clockStore: ClockStore,
@@ -189,8 +189,8 @@ export class App {
       app = new App(
         config,
         log,
-        time,
         audit,
+        time,
         catalog,
         clock,
         clockStore,

@@ -5,6 +5,8 @@ const OWN_ROOTS = ['$SYS', '$STREAM', 'MQfile', 'ParquetFile'];
 const MOST_BYTES = 65_535;
 /** Characters, of at most three bytes. */
 const MOST_TAIL = 21_000;
+/** What a text that names something should not have [MQTT-1.5.4-1]. */
+const CONTROL_CHARACTER = /[\p{Cc}\p{Noncharacter_Code_Point}]/u;
 
 /** User name by which the broker knows its transfer client. */
 export const TRANSFER_USER = 'mqtt-stream-transfer';
@@ -22,7 +24,7 @@ export function isOwnTopic(topic: string): boolean {
 /** Why a topic filter is not well-formed, or null if it is. */
 export function filterFault(filter: string): string | null {
   if (filter.length === 0) return 'a topic filter has at least one character [MQTT-4.7.3-1]';
-  if (filter.includes('\0')) return 'a topic filter has no NUL character [MQTT-4.7.3-2]';
+  if (hasControlCharacter(filter)) return 'a topic filter has no control character [MQTT-4.7.3-2]';
   if (tooLong(filter)) return 'a topic filter has at most 65,535 bytes [MQTT-4.7.3-3]';
   const levels = filter.split('/');
   for (let i = 0; i < levels.length; i++) {
@@ -38,7 +40,7 @@ export function filterFault(filter: string): string | null {
 /** Why a topic name cannot be published to, or null if it can. */
 export function topicFault(topic: string): string | null {
   if (topic.length === 0) return 'a topic name has at least one character [MQTT-4.7.3-1]';
-  if (topic.includes('\0')) return 'a topic name has no NUL character [MQTT-4.7.3-2]';
+  if (hasControlCharacter(topic)) return 'a topic name has no control character [MQTT-4.7.3-2]';
   if (tooLong(topic)) return 'a topic name has at most 65,535 bytes [MQTT-4.7.3-3]';
   if (topic.includes('+') || topic.includes('#')) return 'a topic name has no wildcard [MQTT-3.3.2-2]';
   return null;
@@ -54,6 +56,11 @@ export function levelsFault(topic: string, most: number): string | null {
   let levels = 1;
   for (let at = topic.indexOf('/'); at !== -1; at = topic.indexOf('/', at + 1)) levels++;
   return levels > most ? `the topic has more than ${most} levels` : null;
+}
+
+/** NUL and other control characters, and code points that are no characters. */
+export function hasControlCharacter(text: string): boolean {
+  return CONTROL_CHARACTER.test(text);
 }
 
 /** Counted in UTF-8, where a character of UTF-16 has at most 3 bytes: most texts need no counting. */

@@ -32,7 +32,6 @@ export interface AedesClient extends EventEmitter {
   readonly disconnectReasonCode: number | null;
   close(done?: () => void): void;
   disconnect(options: { reasonCode?: number }, done?: () => void): void;
-  rejectPacketTooLarge(bytes: number): void;
 }
 
 /** What aedes reads of a client when it writes to it and when it ends it. */

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { type Audit, NO_AUDIT } from '../audit.js';
 import { isOwnTopic } from '../topics.js';
-import { type Access, type Identity, OPEN_ACCESS } from './access/access.js';
+import { type Access, type Identity, NOT_AUTHORIZED, OPEN_ACCESS } from './access/access.js';
 import { AedesBase, type AedesClient, type InProcessDeliver, type PublishPacket } from './aedes-internals.js';
 import { type Capture, NO_CAPTURE, type Origin } from './capture.js';
 import { Connections } from './connections.js';
@@ -19,6 +19,7 @@ import { handlePublish } from './handlers/publish.js';
 import { insidePublisher } from './inside-publisher.js';
 import type { Log } from './log.js';
 import { type Keys, NOBODY, Pipeline } from './pipeline.js';
+import type { PublishLimits } from './reading/publish-reader.js';
 import { Retained } from './retained.js';
 import { Sessions } from './sessions.js';
 import { BrokerStats } from './stats.js';
@@ -28,7 +29,7 @@ import { unawaited } from './store/unawaited.js';
 import { NO_SYS, Sys, type SysOptions } from './sys/sys.js';
 import { Wills } from './wills.js';
 
-export interface BrokerLimits extends OutboxLimits {
+export interface BrokerLimits extends OutboxLimits, PublishLimits {
   /** Largest packet taken, bytes. */
   readonly packetBytes: number;
   readonly connections: number;
@@ -37,6 +38,8 @@ export interface BrokerLimits extends OutboxLimits {
   readonly keepAlive: number;
   /** Longest that a session outlives its connection, ms; 0: for ever. */
   readonly sessionExpiry: number;
+  /** QoS 2 messages of one MQTT 5 client that it has not released. */
+  readonly receiveMaximum: number;
 }
 
 export interface BrokerOptions {
@@ -84,11 +87,11 @@ export class Broker extends AedesBase {
   readonly #topics: TopicTable;
   readonly #log: Log;
   readonly #store: LevelPersistence;
+  readonly #audit: Audit;
   /** Where aedes tells of clients and of itself. */
   readonly #aedesTopics: string;
   readonly #capture: Capture;
   readonly #access: Access;
-  readonly #audit: Audit;
   readonly #keys: Keys;
   readonly #own: Origin;
   readonly #pipeline: Pipeline;
@@ -117,7 +120,6 @@ export class Broker extends AedesBase {
     });
     this.clients = Object.create(null) as typeof this.clients;
     this.brokers = Object.create(null) as typeof this.brokers;
-    this.#aedesTopics = `$SYS/${id}/`;
     this.retained = new Retained(id, (packet) => unawaited(store.storeRetained(packet)));
     this.#topics = new TopicTable(limits.topicLevels);
     this.#wills = new Wills({
@@ -139,10 +141,11 @@ export class Broker extends AedesBase {
       now,
     });
     this.#log = log;
+    this.#audit = audit;
+    this.#aedesTopics = `$SYS/${id}/`;
     this.#store = store;
     this.#capture = capture;
     this.#access = access;
-    this.#audit = audit;
     this.#keys = keys;
     this.#own = capture.origin(null);
     this.#pipeline = new Pipeline({
@@ -171,7 +174,7 @@ export class Broker extends AedesBase {
       stats: this.stats,
       access,
       claim: (connection) => this.#connections.claim(connection),
-      connected: (connection, session) => this.#connections.connected(connection, session),
+      connected: (connection, session, packet) => this.#connections.connected(connection, session, packet),
       packetOf: (message) => message.packet(id),
       onRequest: (packet, who) => this.events.onRequest(packet, who),
       onTransferPublish: (packet) => this.events.onTransferPublish(packet),
@@ -185,11 +188,11 @@ export class Broker extends AedesBase {
       sessions: this.sessions,
       stats: this.stats,
       log,
+      audit,
+      status: this.sys.status,
       access,
       onNamed: (client) => this._finishRegisterClient(client),
       onGone: (client) => this.unregisterClient(client),
-      audit,
-      status: this.sys.status,
       onTransferGone: () => this.events.onTransferGone(),
       handlers: {
         moment: () => keys.look(),
@@ -207,11 +210,8 @@ export class Broker extends AedesBase {
       if (event === 'publish') this.#watched = true;
     });
     this.on('error', (error: unknown) => log.error({ err: error }, 'aedes reported an error'));
-    this.on('sessionExpired', () => this.stats.expired++);
-    this.on('clientError', (client: AedesClient, error: Error) => this.#connections.failed(client, error));
-    this.on('connectionError', (client: AedesClient, error: Error) =>
-      this.#connections.failed(client, error),
-    );
+    for (const event of ['clientError', 'connectionError'])
+      this.on(event, (client: AedesClient, error: Error) => this.#connections.failed(client, error));
   }
 
   override async listen(): Promise<void> {
@@ -234,20 +234,14 @@ export class Broker extends AedesBase {
 
   #publishWill(identity: Identity, packet: PublishPacket, done: () => void): void {
     const { topic } = packet;
-    const { clientId } = identity;
+    const { clientId, user, address } = identity;
     if (!isOwnTopic(topic) && this.#access.mayPublish(identity, topic)) {
       this.#publishInside(packet, this.#capture.origin(clientId), done);
     } else {
       done();
       this.stats.refused++;
-      this.#audit.record({
-        audit: 'publish-denied',
-        client: clientId,
-        user: identity.user,
-        address: identity.address,
-        topic,
-        code: 0x87,
-      });
+      const who = { client: clientId, user, address };
+      this.#audit.record({ audit: 'publish-denied', ...who, topic, code: NOT_AUTHORIZED });
     }
   }
 

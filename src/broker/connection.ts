@@ -1,20 +1,23 @@
 import type { IConnectPacket } from 'mqtt-packet';
 import type { AuditedClient } from '../audit.js';
 import { type Credentials, type Identity, NOT_AUTHORIZED } from './access/access.js';
-import { type AedesClient, type Packet, type PublishPacket, takeReading } from './aedes-internals.js';
+import { type AedesClient, type Packet, takeReading } from './aedes-internals.js';
 import type { Origin } from './capture.js';
 import { Deadline } from './deadline.js';
-import { Message } from './delivery/message.js';
+import type { Message } from './delivery/message.js';
 import type { Outbox } from './delivery/outbox.js';
 import type { Output } from './delivery/output.js';
 import { SafeOrder } from './delivery/safe-order.js';
 import type { TopicTable } from './delivery/topic-table.js';
 import type { Flushable, Turn } from './delivery/turn.js';
-import { MALFORMED_PACKET, type PacketFault } from './packet-fault.js';
+import { type PacketFault, unreadable } from './packet-fault.js';
 import type { Publisher } from './pipeline.js';
+import { readAcknowledgement } from './reading/acknowledgement-reader.js';
+import { readConnect } from './reading/connect-reader.js';
+import { Fields } from './reading/fields.js';
 import { FrameReader } from './reading/frame-reader.js';
-import { packetFault } from './reading/packet-check.js';
-import { PublishReader } from './reading/publish-reader.js';
+import { isAcknowledgement, readPacket, withFlags } from './reading/packet-reader.js';
+import { type PublishLimits, PublishReader } from './reading/publish-reader.js';
 import type { ReadingSocket } from './reading/socket.js';
 import { refuse, refuseFirst } from './refusal.js';
 import type { Session } from './session.js';
@@ -40,7 +43,7 @@ export type Peer = Pick<Credentials, 'address' | 'local' | 'certificate'>;
 /** What all connections have in common. */
 export interface ConnectionParts {
   /** Largest packet taken, bytes, and most levels of a topic. */
-  readonly limits: { readonly packetBytes: number; readonly topicLevels: number };
+  readonly limits: PublishLimits & { readonly packetBytes: number; readonly topicLevels: number };
   readonly topics: TopicTable;
   readonly turn: Turn;
   readonly stats: BrokerStats;
@@ -51,16 +54,23 @@ const CONNECT = 1;
 const PUBLISH = 3;
 const PINGRESP = Buffer.of(0xd0, 0);
 const KEEP_ALIVE_TIMEOUT = 0x8d;
+/** A CONNECT is not longer, whatever else clients may send: there are seven fields of 64 KiB, and user properties. */
+const MOST_CONNECT_BYTES = 512 * 1024;
 /** A client that takes none of its acknowledgements is not read any more after about as many as there are identifiers. */
 const MOST_UNANSWERED = 65_535;
 
 /** After so many bytes it is the turn of the others: one that sends without end keeps nobody else waiting for long. */
 const MOST_READ = 256 * 1024;
 
+/** Nothing waits while a packet is read: one is enough for all connections. */
+const FIELDS = new Fields();
+
+const NOT_CONNECT = unreadable('the first packet is not CONNECT [MQTT-3.1.0-1]');
+
 /**
  * One connection, between the socket and the handlers: packets are handled one after the other, in the order of
- * arrival, none before the session is there. What is not PUBLISH or a plain acknowledgement mqtt-packet parses. While
- * something holds the connection, the socket is not read, and what was read waits as bytes.
+ * arrival, none before the session is there. While something holds the connection, the socket is not read, and what was
+ * read waits as bytes.
  */
 export class Connection implements Flushable {
   readonly client: AedesClient;
@@ -75,10 +85,7 @@ export class Connection implements Flushable {
   publisher: Publisher | null = null;
   /** Its client identifier and its session may be another connection's already. */
   left = false;
-  /** Of CONNECT, seconds. */
-  keepAliveSeconds = 0;
-  cleanStart = true;
-  /** Why it ends: the first reason, and the code of the DISCONNECT that was received. */
+  /** Why it ends: the first reason, and the code of the DISCONNECT if it is known. */
   ending: { readonly code: number | null; readonly reason: string } | null = null;
   readonly #parts: ConnectionParts;
   readonly #frames: FrameReader;
@@ -91,6 +98,7 @@ export class Connection implements Flushable {
   #yields = false;
   #holds = 0;
   #reading = false;
+  #begun = false;
   #greeted = false;
   /** The client has said goodbye or broken the protocol: whatever else it sends is not handled. */
   #over = false;
@@ -102,19 +110,27 @@ export class Connection implements Flushable {
     this.output = output;
     this.peer = peer;
     this.#parts = parts;
-    this.#frames = new FrameReader(parts.limits.packetBytes);
-    this.#publishes = new PublishReader(parts.topics);
+    this.#frames = new FrameReader(Math.min(parts.limits.packetBytes, MOST_CONNECT_BYTES));
+    this.#publishes = new PublishReader(parts.topics, parts.limits);
     takeReading(client, (chunk) => this.#arrived(chunk));
     (client.conn as ReadingSocket).wanted = () => this.#frames.wanted();
-    client._parser.on('packet', (packet: Packet) => this.#parsed(packet));
-    client._parser.on('error', () => {
-      this.#over = true;
-    });
+  }
+
+  /** The client has broken the protocol: whatever else it sends is not handled. */
+  refuse(fault: PacketFault): void {
+    this.#over = true;
+    this.ending ??= { code: this.client.version === 5 ? fault.reason : null, reason: fault.text };
+    if (this.#greeted) refuse(this.client, this.output, fault);
+    else refuseFirst(this.client, false, fault);
   }
 
   /** Who it is, for the audit. */
   get audited(): AuditedClient {
-    return { client: this.client.id ?? null, user: this.identity?.user ?? null, address: this.peer.address };
+    return {
+      client: this.client.id ?? null,
+      user: this.identity?.user ?? null,
+      address: this.peer.address,
+    };
   }
 
   /**
@@ -178,7 +194,7 @@ export class Connection implements Flushable {
   /** What the client has shown is valid so long; wall time, ms. */
   validUntil(time: number): void {
     const fault = { text: 'what the client has shown is not valid any more', reason: NOT_AUTHORIZED };
-    const deadline = new Deadline(Math.max(0, time - Date.now()), () => this.#refuse(fault));
+    const deadline = new Deadline(Math.max(0, time - Date.now()), () => this.refuse(fault));
     this.client.conn.once('close', () => deadline.cancel());
   }
 
@@ -212,12 +228,19 @@ export class Connection implements Flushable {
   }
 
   #silent(): void {
-    this.#refuse({ text: 'the client has not been heard for its keep-alive', reason: KEEP_ALIVE_TIMEOUT });
+    this.refuse({ text: 'the client has not been heard for its keep-alive', reason: KEEP_ALIVE_TIMEOUT });
   }
 
   #arrived(chunk: Buffer): void {
     if (this.#over) return;
     this.#parts.stats.wireBytesReceived += chunk.length;
+    if (!this.#begun) {
+      this.#begun = true;
+      if (chunk[0] >> 4 !== CONNECT) {
+        this.refuse(NOT_CONNECT);
+        return;
+      }
+    }
     this.#frames.feed(chunk);
     this.#readOn();
     this.keepAlive();
@@ -253,7 +276,7 @@ export class Connection implements Flushable {
       if (this.#unanswered > MOST_UNANSWERED) this.#holdUntilDrained();
     }
     this.#reading = false;
-    if (frames.fault !== null && !this.#over) this.#unreadable();
+    if (frames.fault !== null && !this.#over) this.refuse(frames.fault);
   }
 
   #holdUntilDrained(): void {
@@ -264,74 +287,66 @@ export class Connection implements Flushable {
 
   #frame(frames: FrameReader): void {
     const { client } = this;
-    const { bytes, start, body, end } = frames;
+    const { bytes, start, body } = frames;
     const first = bytes[start];
-    const type = first >> 4;
     if (!this.#greeted) {
-      // CONNECT, or something that aedes refuses [MQTT-3.1.0-1]. What follows waits until there is a session.
-      this.hold();
-      if (type === CONNECT) this.#parts.stats.connects++;
-      client._parser.parse(bytes.subarray(start, end));
-    } else if (type === PUBLISH) {
+      this.#greet(frames);
+    } else if (first >> 4 === PUBLISH) {
       const message = this.#publishes.read(frames, client.version === 5);
       if (message !== null) this.#parts.handlers.publish(this, message);
-      else if (this.#publishes.fault !== null) this.#refuse(this.#publishes.fault);
-      else client._parser.parse(bytes.subarray(start, end));
+      else this.refuse(this.#publishes.fault!);
     } else if (client.closed || this.left) {
       // What was published before the connection broke still counts; there is nobody to answer to.
     } else if (isPlainAcknowledgement(frames)) {
       this.#parts.handlers.acknowledge(this, first, (bytes[body] << 8) | bytes[body + 1], 0);
     } else {
-      client._parser.parse(bytes.subarray(start, end));
+      this.#other(frames);
     }
   }
 
-  /** A packet that mqtt-packet has made of its bytes. */
-  #parsed(packet: Packet): void {
-    const fault = packetFault(packet, this.#parts.limits.topicLevels);
-    if (fault !== null) {
+  /** CONNECT. What follows waits until there is a session. */
+  #greet({ bytes, start, body, end }: FrameReader): void {
+    this.hold();
+    // Will and password live as long as the connection: they must not pin the chunk that they came in.
+    const own = Buffer.from(bytes.subarray(body, end));
+    const fields = FIELDS.open(own, 0, own.length);
+    const packet = readConnect(bytes[start], fields, this.#parts.limits.topicLevels);
+    const version5 = packet.protocolVersion === 5;
+    if (fields.fault !== null) {
       this.#over = true;
-      if (this.#greeted) refuse(this.client, fault);
-      else refuseFirst(this.client, packet, fault);
-    } else if (!this.#greeted) {
-      this.#greet(packet);
-    } else if (packet.cmd === 'publish') {
-      const topic = this.#parts.topics.named(packet.topic);
-      this.#parts.handlers.publish(this, Message.of(topic, packet as PublishPacket, Date.now()));
-    } else {
-      // Nothing may follow it [MQTT-3.14.4-1].
-      if (packet.cmd === 'disconnect') {
-        this.#over = true;
-        this.ending ??= { code: packet.reasonCode ?? 0, reason: 'the client said goodbye' };
-      }
-      this.#parts.handlers.other(this, packet);
-    }
-  }
-
-  #greet(packet: Packet): void {
-    this.#greeted = true;
-    if (packet.cmd !== 'connect') {
-      this.client.emit('error', new Error('the first packet is not CONNECT [MQTT-3.1.0-1]'));
+      refuseFirst(this.client, version5, fields.fault);
       return;
     }
+    this.#greeted = true;
+    this.#parts.stats.connects++;
+    this.#frames.mostBytes = this.#parts.limits.packetBytes;
+    this.#frames.shortest = version5;
     this.#parts.handlers.connect(this, packet).catch((error: unknown) => {
       this.#over = true;
       this.client.emit('error', error);
     });
   }
 
-  #unreadable(): void {
-    if (this.#frames.fault === 'malformed') {
-      this.#refuse({ text: 'the remaining length is malformed [MQTT-1.5.5-1]', reason: MALFORMED_PACKET });
-    } else {
-      this.#over = true;
-      this.client.rejectPacketTooLarge(this.#frames.size);
+  #other({ bytes, start, body, end }: FrameReader): void {
+    const { version } = this.client;
+    const { handlers } = this.#parts;
+    const fields = FIELDS.open(bytes, body, end);
+    // MQTT 3.1 says nothing of what is reserved.
+    const first = version === 3 ? withFlags(bytes[start]) : bytes[start];
+    if (isAcknowledgement(first)) {
+      const { id, reason } = readAcknowledgement(first, fields, version === 5);
+      if (fields.fault !== null) this.refuse(fields.fault);
+      else handlers.acknowledge(this, first, id, reason);
+      return;
     }
-  }
-
-  #refuse(fault: PacketFault): void {
-    this.#over = true;
-    refuse(this.client, fault);
+    const packet = readPacket(first, fields, version === 5);
+    if (packet === null || fields.fault !== null) {
+      this.refuse(fields.fault!);
+    } else {
+      // Nothing may follow it [MQTT-3.14.4-1].
+      if (packet.cmd === 'disconnect') this.#over = true;
+      handlers.other(this, packet);
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { IConnectPacket } from 'mqtt-packet';
 import { isLocalAddress } from '../addresses.js';
 import type { Audit } from '../audit.js';
 import type { Access } from './access/access.js';
@@ -12,7 +13,7 @@ import { ConnectionPublisher } from './handlers/publish.js';
 import type { Log } from './log.js';
 import type { Session } from './session.js';
 import type { Sessions } from './sessions.js';
-import type { ClientStatus, StatusOf } from './sys/client-status.js';
+import type { ClientStatus } from './sys/client-status.js';
 
 /** What connections are made of, and whom they tell. */
 export interface ConnectionsParts extends ConnectionParts {
@@ -30,9 +31,8 @@ export interface ConnectionsParts extends ConnectionParts {
   readonly onTransferGone: () => void;
 }
 
+const UNSPECIFIED_ERROR = 0x80;
 const SESSION_TAKEN_OVER = 0x8e;
-/** DISCONNECT: unspecified error. */
-const UNSPECIFIED = 0x80;
 /** How often held connections are kept alive. */
 const KEEP_ALIVE_EVERY_MS = 1000;
 
@@ -65,8 +65,7 @@ export class Connections {
   /** Takes a new connection, which aedes has `accept`ed, or ends it if there are too many or none are wanted. */
   accept(conn: Duplex, accept: (conn: Duplex) => AedesClient, wanted: boolean): AedesClient {
     const { limits, turn, stats, log, audit } = this.#parts;
-    const { remoteAddress } = conn as Socket;
-    const address = remoteAddress ?? null;
+    const address = (conn as Socket).remoteAddress ?? null;
     const full = this.#connections.size >= limits.connections;
     if (!wanted || full) {
       if (wanted) {
@@ -78,7 +77,7 @@ export class Connections {
     }
     const output = new Output(conn, turn, stats);
     const client = accept(conn);
-    const peer = { address, local: isLocalAddress(remoteAddress), certificate: null };
+    const peer = { address, local: isLocalAddress(address ?? undefined), certificate: null };
     const connection = new Connection(client, output, peer, this.#parts);
     this.#connections.set(client, connection);
     stats.connections = this.#connections.size;
@@ -93,13 +92,14 @@ export class Connections {
     const earlier = this.#byClientId.get(client.id);
     if (earlier !== undefined) {
       this.#leave(earlier);
+      earlier.ending ??= { code: SESSION_TAKEN_OVER, reason: 'the client connected again' };
       earlier.client.disconnect({ reasonCode: SESSION_TAKEN_OVER });
     }
     this.#byClientId.set(client.id, connection);
   }
 
   /** It has been let in: what it sent already is handled, and what waits for it is sent. */
-  connected(connection: Connection, session: Session): void {
+  connected(connection: Connection, session: Session, packet: IConnectPacket): void {
     const { access, limits, stats, capture, audit, status, sessions } = this.#parts;
     const { client } = connection;
     letIn(client);
@@ -112,14 +112,9 @@ export class Connections {
     // It may have been somebody else's, and the rules others.
     sessions.review(session);
     session.attach(outbox);
-    const { version } = client;
-    audit.record({
-      audit: 'connected',
-      ...connection.audited,
-      version: version!,
-      clean: connection.cleanStart,
-    });
-    status?.online(statusOf(connection));
+    const { protocolVersion: version = 4, clean = true } = packet;
+    audit.record({ audit: 'connected', ...connection.audited, version, clean });
+    status?.online(connection.identity!, packet);
     connection.release();
   }
 
@@ -161,34 +156,21 @@ export class Connections {
     this.#parts.stats.connections = this.#connections.size;
     this.#held.delete(connection);
     connection.keepAliveEvery(0);
-    this.#leave(connection);
     this.#tellEnd(connection);
+    this.#leave(connection);
   }
 
-  #tellEnd(connection: Connection): void {
-    const { audited, client, ending: end, outbox } = connection;
+  #tellEnd({ audited, client, ending, identity, outbox, left }: Connection): void {
     const { audit, status } = this.#parts;
     if (outbox === null) {
-      if (end !== null) audit.record({ audit: 'refused', ...audited, reason: end.reason });
+      if (ending !== null) audit.record({ audit: 'refused', ...audited, reason: ending.reason });
       return;
     }
-    const code = end?.code ?? client.disconnectReasonCode ?? UNSPECIFIED;
-    const reason =
-      end?.reason ??
-      (client.disconnectReasonCode === null ? 'the connection was lost' : 'ended by the broker');
+    const sent = client.disconnectReasonCode;
+    const code = ending?.code ?? sent ?? UNSPECIFIED_ERROR;
+    const reason = ending?.reason ?? (sent === null ? 'the connection was lost' : 'the broker ended it');
     audit.record({ audit: 'disconnected', ...audited, code, reason });
-    // If another connection of the same client has taken over, the client is not offline.
-    if (!this.#byClientId.has(client.id)) status?.offline(statusOf(connection), code);
+    // A client that has connected again is not offline.
+    if (!left) status?.offline(identity!, code);
   }
-}
-
-function statusOf({ client, identity, peer, keepAliveSeconds, cleanStart }: Connection): StatusOf {
-  return {
-    clientId: client.id,
-    user: identity?.user ?? null,
-    address: peer.address,
-    version: client.version!,
-    keepalive: keepAliveSeconds,
-    cleanStart,
-  };
 }

@@ -18,9 +18,9 @@ export interface Publisher {
   released(): void;
   /**
    * It is captured and on its way. `refused`: a stream that wanted it did not take it. `safe`: when those who are away
-   * can be sure to get it; null: they can.
+   * can be sure to get it; null: they can. `wanted`: somebody gets it.
    */
-  published(message: Message, refused: boolean, safe: Promise<void> | null): void;
+  published(message: Message, refused: boolean, safe: Promise<void> | null, wanted: boolean): void;
   /** All who get it have enough to do: what comes after it should wait for one of them. */
   congested(route: Route): void;
 }
@@ -117,9 +117,10 @@ export class Pipeline {
     message.clientId = origin.clientId;
     if (message.retain) this.#parts.retained.store(message);
     const route = this.#parts.router.route(message.known);
+    const wanted = route.targets.length > 0 || route.functions.length > 0;
     const congested = this.#emit(message, route, true);
     if (congested) publisher.congested(route);
-    publisher.published(message, !taken, message.qos > 0 ? this.#parts.store.written() : null);
+    publisher.published(message, !taken, message.qos > 0 ? this.#parts.store.written() : null, wanted);
     return true;
   }
 

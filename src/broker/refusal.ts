@@ -1,25 +1,41 @@
-import mqttPacket from 'mqtt-packet';
-import type { AedesClient, Packet } from './aedes-internals.js';
-import type { PacketFault } from './packet-fault.js';
+import type { AedesClient } from './aedes-internals.js';
+import type { Output } from './delivery/output.js';
+import {
+  CLIENT_IDENTIFIER_NOT_VALID,
+  type PacketFault,
+  UNSUPPORTED_PROTOCOL_VERSION,
+} from './packet-fault.js';
 
-/** Ends a connection for a fault; MQTT 5 is told why, MQTT 3 has no way to. */
-export function refuse(client: AedesClient, { text, reason }: PacketFault): void {
+const DISCONNECT = 0xe0;
+const CONNACK = 0x20;
+/** MQTT 3: identifier rejected. */
+const IDENTIFIER_REJECTED = 2;
+
+/** Ends a connection for a fault; MQTT 5 is told why, MQTT 3 has no way to (MQTT 5 section 4.13.1). */
+export function refuse(client: AedesClient, output: Output, { text, reason }: PacketFault): void {
   const error = new Error(text);
-  if (client.version === 5) {
-    client.broker.emit('clientError', client, error);
-    client.disconnect({ reasonCode: reason });
-  } else {
+  if (client.version !== 5 || reason === null || client.closed) {
     client.emit('error', error);
+    return;
   }
+  client.broker.emit('clientError', client, error);
+  output.packet(Buffer.of(DISCONNECT, 1, reason));
+  setImmediate(() => client.close());
 }
 
-/** The same for the first packet, to which the answer is CONNACK (MQTT 5 section 4.13.1). */
-export function refuseFirst(client: AedesClient, packet: Packet, { text, reason }: PacketFault): void {
+/**
+ * The same for the first packet, to which the answer is CONNACK. Who asks for a protocol level that there is not gets
+ * that of MQTT 5, whose reason code says so [MQTT-3.1.2-2].
+ */
+export function refuseFirst(client: AedesClient, version5: boolean, { text, reason }: PacketFault): void {
   const error = new Error(text);
-  if (packet.cmd === 'connect' && packet.protocolVersion === 5) {
-    const connack = { cmd: 'connack', reasonCode: reason, sessionPresent: false } as const;
-    client.conn.end(mqttPacket.generate(connack, { protocolVersion: 5 }), () => client.emit('error', error));
-  } else {
-    client.emit('error', error);
-  }
+  const answer = connack(version5, reason);
+  if (answer === null) client.emit('error', error);
+  else client.conn.end(answer, () => client.emit('error', error));
+}
+
+function connack(version5: boolean, reason: number | null): Buffer | null {
+  if (reason === null) return null;
+  if (version5 || reason === UNSUPPORTED_PROTOCOL_VERSION) return Buffer.of(CONNACK, 3, 0, reason, 0);
+  return reason === CLIENT_IDENTIFIER_NOT_VALID ? Buffer.of(CONNACK, 2, 0, IDENTIFIER_REJECTED) : null;
 }

@@ -195,6 +195,11 @@ export class Sessions {
   #expire(session: Session, ms: number): void {
     if (session.expiryInterval === NEVER) return;
     if (ms <= 0) this.end(session);
-    else this.#expiries.set(session, new Deadline(ms, () => this.end(session)));
+    else this.#expiries.set(session, new Deadline(ms, () => this.#expired(session)));
+  }
+
+  #expired(session: Session): void {
+    this.#parts.stats.expired++;
+    this.end(session);
   }
 }

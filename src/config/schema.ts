@@ -106,6 +106,12 @@ export const configSchema = z
         keepAlive: duration({ max: 65_535_000 }).prefault(0),
         /** Longest that a session outlives its connection, ms; 0: for ever. */
         sessionExpiry: duration({ max: 0xffff_fffe * 1000 }).prefault(0),
+        /** Topic aliases that one client may use (MQTT 5). */
+        topicAliasMaximum: whole(0, 65_535).prefault(10),
+        /** QoS 2 messages in flight from one client (MQTT 5). */
+        receiveMaximum: whole(1, 65_535).prefault(1000),
+        /** Whether a payload that is said to be UTF-8 is checked, and its publisher disconnected (0x99) if it is not. */
+        checkPayloadFormat: z.boolean().prefault(false),
         /** Searches, replays and other requests being answered at the same time. */
         requests: whole(1).prefault(32),
       })

@@ -1,9 +1,11 @@
 /** What is written down of clients, where it happens. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { OPEN_ACCESS } from '../../src/broker/access/access.js';
 import { startBroker, until } from './fixture.js';
 import { WireClient } from './wire-client.js';
 
+const DEEP = '/'.repeat(300);
 const WHO = { client: 'c', user: 'u', address: '127.0.0.1' };
 
 for (const version of [4, 5] as const) {
@@ -12,13 +14,13 @@ for (const version of [4, 5] as const) {
     const client = await WireClient.connect(t, tcp.port, { version, clientId: 'c', username: 'u' });
     client.publish({ topic: '$SYS/x' });
     client.publish({ topic: 'a' });
-    await client.subscribe([{ topic: 'a' }, { topic: 'a#' }]);
+    await client.subscribe([{ topic: 'a' }, { topic: DEEP }]);
     client.send({ cmd: 'disconnect' });
     await until(() => broker.stats.connections === 0);
     assert.deepEqual(audited, [
       { audit: 'connected', ...WHO, version, clean: true },
       { audit: 'publish-denied', ...WHO, topic: '$SYS/x', code: 0x87 },
-      { audit: 'subscribe-denied', ...WHO, topic: 'a#', code: version === 5 ? 0x8f : 0x80 },
+      { audit: 'subscribe-denied', ...WHO, topic: DEEP, code: version === 5 ? 0x8f : 0x80 },
       { audit: 'disconnected', ...WHO, code: 0, reason: 'the client said goodbye' },
     ]);
   });
@@ -65,4 +67,43 @@ test('who does not get in', async (t) => {
   await silent.break();
   await until(() => broker.stats.connections === 0);
   assert.deepEqual(audited, [], 'who says nothing is nobody');
+});
+
+test('whose credentials are not accepted', async (t) => {
+  const authenticate = async () => ({ allowed: false, reason: 0x86 }) as const;
+  const { tcp, broker, audited } = await startBroker(t, { access: { ...OPEN_ACCESS, authenticate } });
+  const client = await WireClient.open(t, tcp.port);
+  const connack = await client.connect({ clientId: 'c', username: 'u', password: Buffer.from('secret') });
+  assert.equal(connack.reasonCode, 0x86);
+  await client.ended;
+  await until(() => broker.stats.connections === 0);
+  const reason = 'its credentials are not accepted';
+  assert.deepEqual(audited, [{ audit: 'refused', ...WHO, reason }]);
+});
+
+for (const version of [4, 5] as const) {
+  test(`a client that connects again, MQTT ${version}`, async (t) => {
+    const { tcp, broker, audited } = await startBroker(t);
+    const who = { version, clientId: 'c', username: 'u' };
+    const first = await WireClient.connect(t, tcp.port, who);
+    await WireClient.connect(t, tcp.port, who);
+    await first.ended;
+    await until(() => audited.length === 3);
+    const end = audited.find(({ audit }) => audit === 'disconnected');
+    const reason = 'the client connected again';
+    assert.deepEqual(end, { audit: 'disconnected', ...WHO, code: 0x8e, reason });
+    assert.equal(broker.stats.connections, 1);
+  });
+}
+
+test('a will that its client may not publish', async (t) => {
+  const { tcp, audited } = await startBroker(t);
+  const will = { topic: '$SYS/x', payload: Buffer.from('x'), qos: 0, retain: false } as const;
+  const client = await WireClient.connect(t, tcp.port, { clientId: 'c', username: 'u', will });
+  await client.break();
+  await until(() => audited.length === 3);
+  assert.deepEqual(
+    audited.find(({ audit }) => audit === 'publish-denied'),
+    { audit: 'publish-denied', ...WHO, topic: '$SYS/x', code: 0x87 },
+  );
 });

@@ -85,7 +85,7 @@ test('a malformed packet behind CONNECT ends the connection after CONNACK', asyn
   other.send(other.connectPacket(), other.publishPacket({ topic: 'a/#' }));
   assert.equal((await other.next()).cmd, 'connack');
   const told = await other.next();
-  assert.equal(told.cmd === 'disconnect' && told.reasonCode, 0x90);
+  assert.equal(told.cmd === 'disconnect' && told.reasonCode, 0x81);
   await other.ended;
   await client.subscribe('#');
   assert.deepEqual(payloads(await client.sync()), []);

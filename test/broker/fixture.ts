@@ -42,9 +42,9 @@ export interface BrokerSettings {
   readonly limits?: Partial<BrokerLimits>;
   readonly capture?: Capture;
   readonly keys?: Keys;
+  readonly sys?: SysOptions;
   readonly access?: Access;
   readonly store?: LevelPersistence;
-  readonly sys?: SysOptions;
 }
 
 export function newClock(): Clock {
@@ -60,8 +60,8 @@ export function memoryStore(): Promise<LevelPersistence> {
 
 export async function startBroker(t: TestContext, settings: BrokerSettings = {}): Promise<TestBroker> {
   const log = new TestLog();
-  const store = settings.store ?? (await memoryStore());
   const audited: AuditEvent[] = [];
+  const store = settings.store ?? (await memoryStore());
   const broker = new Broker({
     id: 'test',
     store,
@@ -70,8 +70,8 @@ export async function startBroker(t: TestContext, settings: BrokerSettings = {})
     log,
     audit: { record: (event) => audited.push(event) },
     ...(settings.capture === undefined ? {} : { capture: settings.capture }),
-    ...(settings.access === undefined ? {} : { access: settings.access }),
     ...(settings.sys === undefined ? {} : { sys: settings.sys }),
+    ...(settings.access === undefined ? {} : { access: settings.access }),
   });
   await broker.listen();
   const tcp = await listen(broker, { protocol: 'tcp', host: '127.0.0.1', port: 0 });

@@ -82,7 +82,7 @@ test('what is asked is what the client has brought; what comes with CONNECT wait
   answer();
   assert.equal((await client.next()).cmd, 'connack');
   const codes = (await client.sync()).map((packet) => packet.cmd === 'puback' && packet.reasonCode);
-  assert.deepEqual(codes, [0, 0x87]);
+  assert.deepEqual(codes, [0x10, 0x87]);
 });
 
 test('a client that goes while it is asked about leaves nothing behind', async (t) => {

@@ -23,7 +23,8 @@ export function large(first: number, body: Buffer): Buffer {
 }
 
 export function text(value: string): Buffer {
-  return Buffer.concat([Buffer.of(0, value.length), Buffer.from(value)]);
+  const bytes = Buffer.from(value);
+  return Buffer.concat([Buffer.of(0, bytes.length), bytes]);
 }
 
 /** Properties with their length. */

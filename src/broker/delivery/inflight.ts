@@ -2,24 +2,38 @@ import type { Delivery } from './backlog.js';
 
 const MOST_IDS = 65_535;
 
+/** Which acknowledgement a message waits for: one of QoS 1 the first, one of QoS 2 the others in turn. */
+export const PUBACK = 1;
+export const PUBREC = 2;
+export const PUBCOMP = 3;
+export type Awaited = typeof PUBACK | typeof PUBREC | typeof PUBCOMP;
+
+/** What is kept of a message that is in flight; if nothing, only what it waits for. */
+export type Flying = Delivery | Awaited;
+
+export function awaitedOf(flying: Flying): Awaited {
+  if (typeof flying === 'number') return flying;
+  if (flying.variant.qos === 1) return PUBACK;
+  return flying.message === null ? PUBCOMP : PUBREC;
+}
+
 /** The messages of QoS 1 and 2 that one client has been sent and has not acknowledged, by packet identifier. */
 export class Inflight {
-  /** null if nothing of the message is needed any more. */
-  readonly #deliveries = new Map<number, Delivery | null>();
+  readonly #flying = new Map<number, Flying>();
   /** Identifiers of messages that were sent on an earlier connection and are not yet sent again. */
   readonly #reserved = new Set<number>();
   #next = 1;
 
   get size(): number {
-    return this.#deliveries.size;
+    return this.#flying.size;
   }
 
   /** An identifier that is not in use [MQTT-2.2.1-4]; there are more of them than may be in flight. */
-  add(delivery: Delivery | null): number {
+  add(flying: Flying): number {
     let id = this.#next;
-    while (this.#deliveries.has(id) || this.#reserved.has(id)) id = following(id);
+    while (this.#flying.has(id) || this.#reserved.has(id)) id = following(id);
     this.#next = following(id);
-    this.#deliveries.set(id, delivery);
+    this.#flying.set(id, flying);
     return id;
   }
 
@@ -29,21 +43,24 @@ export class Inflight {
   }
 
   /** One that was reserved is sent again. */
-  addAgain(id: number, delivery: Delivery | null): void {
+  addAgain(id: number, delivery: Delivery): void {
     this.#reserved.delete(id);
-    this.#deliveries.set(id, delivery);
+    this.#flying.set(id, delivery);
   }
 
-  /** The client has one for good. What was kept of it; undefined: none is in flight under this identifier. */
-  remove(id: number): Delivery | null | undefined {
-    const delivery = this.#deliveries.get(id);
-    if (delivery !== undefined) this.#deliveries.delete(id);
-    return delivery;
+  /** The client has the message of QoS 2 with this identifier, of which nothing is kept: only PUBREL and PUBCOMP are left. */
+  release(id: number): void {
+    this.#flying.set(id, PUBCOMP);
   }
 
-  /** What is kept of one; undefined: none is in flight under this identifier. */
-  get(id: number): Delivery | null | undefined {
-    return this.#deliveries.get(id);
+  /** The client has one for good. */
+  remove(id: number): void {
+    this.#flying.delete(id);
+  }
+
+  /** undefined: none is in flight under this identifier. */
+  get(id: number): Flying | undefined {
+    return this.#flying.get(id);
   }
 }
 

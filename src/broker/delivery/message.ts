@@ -1,6 +1,6 @@
 import type { PublishPacket, PublishProperties } from '../aedes-internals.js';
 import { secondsLeft } from './expiry.js';
-import { encodeHead } from './publish-encoder.js';
+import { type ArrivedProperties, encodeHead, moveProperties } from './publish-encoder.js';
 import type { Topic } from './topic.js';
 import { type Variant, variantIndex } from './variant.js';
 
@@ -30,6 +30,8 @@ export class Message implements Frame {
   /** Its publisher's packet identifier; 0 with QoS 0. */
   readonly id: number;
   readonly properties: PublishProperties | undefined;
+  /** Where the same stand in `head`; null: nowhere. */
+  readonly asArrived: ArrivedProperties | null;
   /** Wall time in ms at which it expires (MQTT 5, section 3.3.2.3.3); undefined: never. */
   readonly expiry: number | undefined;
   key = 0;
@@ -61,6 +63,7 @@ export class Message implements Frame {
     end: number,
     arrivedAs: number,
     properties: PublishProperties | undefined,
+    asArrived: ArrivedProperties | null,
     expiry: number | undefined,
   ) {
     this.known = known;
@@ -68,6 +71,7 @@ export class Message implements Frame {
     this.retain = retain;
     this.id = id;
     this.properties = properties;
+    this.asArrived = asArrived;
     this.expiry = expiry;
     this.head = bytes;
     this.start = start;
@@ -79,7 +83,7 @@ export class Message implements Frame {
     this.#arrivedAs = arrivedAs;
   }
 
-  /** One that stands in `bytes` from `start` to `end` as a whole packet without properties. */
+  /** One that stands in `bytes` from `start` to `end` as a whole packet. */
   static arrived(
     known: Topic,
     version5: boolean,
@@ -92,9 +96,14 @@ export class Message implements Frame {
     payloadAt: number,
     end: number,
     dup: boolean,
+    properties: PublishProperties | undefined,
+    asArrived: ArrivedProperties | null,
   ): Message {
-    // DUP is not passed on [MQTT-3.3.1-3].
-    const as = dup ? NONE : variantIndex(version5, qos, retain);
+    // DUP is not passed on [MQTT-3.3.1-3], nor are a topic alias and the time that was left.
+    const passed = !dup && (asArrived === null || (asArrived.aliasAt === 0 && asArrived.expiryAt === 0));
+    const as = passed ? variantIndex(version5, qos, retain) : NONE;
+    const seconds = properties?.messageExpiryInterval;
+    const expiry = seconds === undefined ? undefined : Date.now() + seconds * 1000;
     const message = new Message(
       known,
       qos,
@@ -105,8 +114,9 @@ export class Message implements Frame {
       payloadAt,
       end,
       as,
-      undefined,
-      undefined,
+      properties,
+      asArrived,
+      expiry,
     );
     message.idAt = idAt;
     return message;
@@ -128,6 +138,7 @@ export class Message implements Frame {
       payload.length,
       NONE,
       properties,
+      null,
       expiry,
     );
   }
@@ -169,7 +180,8 @@ export class Message implements Frame {
     this.#detached = true;
     this.#frames = null;
     this.#payload = null;
-    const from = this.#arrivedAs === NONE ? this.payloadAt : this.start;
+    const { asArrived, properties } = this;
+    const from = this.#arrivedAs === NONE && asArrived === null ? this.payloadAt : this.start;
     const bytes = Buffer.from(this.payloadBuffer.subarray(from, this.payloadEnd));
     this.head = bytes;
     this.payloadBuffer = bytes;
@@ -178,7 +190,7 @@ export class Message implements Frame {
     this.payloadAt -= from;
     this.payloadEnd -= from;
     if (this.idAt > 0) this.idAt -= from;
-    const { properties } = this;
+    if (asArrived !== null) moveProperties(asArrived, -from);
     if (properties?.correlationData !== undefined) {
       properties.correlationData = Buffer.from(properties.correlationData);
     }

@@ -3,7 +3,7 @@ import type { BrokerStats } from '../stats.js';
 import type { Backlog, BacklogLimits, Delivery } from './backlog.js';
 import { expired } from './expiry.js';
 import { Fifo } from './fifo.js';
-import { Inflight } from './inflight.js';
+import { type Awaited, awaitedOf, Inflight, PUBACK } from './inflight.js';
 import type { Message } from './message.js';
 import type { Output } from './output.js';
 import { Relief } from './relief.js';
@@ -157,7 +157,7 @@ export class Outbox {
       }
       if (this.#open(qos) && !this.#tooLarge(message, variant)) {
         this.#count(message);
-        this.#output.publishAs(message.frame(variant), this.#inflight.add(null), false);
+        this.#output.publishAs(message.frame(variant), this.#inflight.add(qos), false);
         return true;
       }
     }
@@ -188,24 +188,28 @@ export class Outbox {
     this.#pump();
   }
 
-  /** The client has acknowledged `id` for good: PUBACK, PUBCOMP, or PUBREC with an error. */
-  acknowledged(id: number): void {
-    const delivery = this.#inflight.remove(id);
-    if (delivery === undefined) return;
-    if (delivery !== null) this.#backlog.delete(delivery);
+  /** The client has acknowledged `id` for good, by PUBACK, PUBREC with an error, or PUBCOMP. False: it waits for another. */
+  acknowledged(id: number, by: Awaited): boolean {
+    const flying = this.#inflight.get(id);
+    if (flying === undefined) return true;
+    if (awaitedOf(flying) !== by) return false;
+    this.#inflight.remove(id);
+    if (typeof flying === 'object') this.#backlog.delete(flying);
     this.#relief.progress();
     if (this.#waiting.length > 0) this.#pump();
+    return true;
   }
 
-  /** PUBREC: PUBREL goes out. False: no message with this identifier is in flight. */
+  /** PUBREC: PUBREL goes out. False: the message is of QoS 1. */
   received(id: number): boolean {
-    const delivery = this.#inflight.get(id);
-    if (delivery === undefined) return false;
-    if (delivery === null) {
-      this.#output.acknowledge(PUBREL, id, 0);
+    const flying = this.#inflight.get(id);
+    if (flying !== undefined && awaitedOf(flying) === PUBACK) return false;
+    if (typeof flying === 'object') {
+      if (flying.message !== null) this.#backlog.release(flying);
+      this.#settle(flying, this.#backlog.written());
     } else {
-      this.#backlog.release(delivery);
-      this.#settle(delivery, this.#backlog.written());
+      if (flying !== undefined) this.#inflight.release(id);
+      this.#output.acknowledge(PUBREL, id, 0);
     }
     return true;
   }
@@ -268,12 +272,12 @@ export class Outbox {
   #send(delivery: Delivery): void {
     const { message, variant, kept, id } = delivery;
     if (id > 0) {
-      this.#inflight.addAgain(id, kept ? delivery : null);
+      this.#inflight.addAgain(id, delivery);
       if (message !== null && !this.#mayGoOut(message, variant)) this.#drop(delivery);
       else this.#settle(delivery, null);
       return;
     }
-    if (variant.qos > 0) delivery.id = this.#inflight.add(kept ? delivery : null);
+    if (variant.qos > 0) delivery.id = this.#inflight.add(kept ? delivery : (variant.qos as Awaited));
     if (kept) this.#backlog.identify(delivery);
     this.#sendNew(delivery);
   }

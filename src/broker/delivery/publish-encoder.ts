@@ -3,8 +3,19 @@ import { varIntBytes, writeVarInt } from '../var-int.js';
 import { secondsLeft } from './expiry.js';
 import type { Variant } from './variant.js';
 
+/** Where the properties of a message stand in the bytes that it came in. */
+export interface ArrivedProperties {
+  from: number;
+  to: number;
+  /** Where the value of Message Expiry Interval or Topic Alias stands; 0: there is none. */
+  expiryAt: number;
+  aliasAt: number;
+}
+
 /** What of a message is serialised. */
 export interface Encodable {
+  readonly head: Buffer;
+  readonly asArrived: ArrivedProperties | null;
   readonly known: { readonly utf8: Uint8Array };
   readonly payloadBytes: number;
   readonly properties: PublishProperties | undefined;
@@ -34,10 +45,42 @@ export function encodeHead(message: Encodable, variant: Variant): { head: Buffer
   return { head, idAt };
 }
 
+/** The bytes have moved. */
+export function moveProperties(arrived: ArrivedProperties, by: number): void {
+  arrived.from += by;
+  arrived.to += by;
+  if (arrived.expiryAt > 0) arrived.expiryAt += by;
+  if (arrived.aliasAt > 0) arrived.aliasAt += by;
+}
+
 /** Property length and properties, MQTT 5 section 3.3.2.3. The topic alias is the publisher's and goes no further. */
 function encodeProperties(message: Encodable, identifiers: readonly number[] | null): Buffer {
+  if (message.properties === undefined && identifiers === null) return Buffer.of(0);
+  const parts =
+    message.asArrived === null ? propertyParts(message) : arrivedParts(message, message.asArrived);
+  for (const identifier of identifiers ?? []) {
+    const part = Buffer.alloc(1 + varIntBytes(identifier), 0x0b);
+    writeVarInt(part, identifier, 1);
+    parts.push(part);
+  }
+  const body = Buffer.concat(parts);
+  const length = Buffer.alloc(varIntBytes(body.length));
+  writeVarInt(length, body.length, 0);
+  return Buffer.concat([length, body]);
+}
+
+/** As they came, in the order of the publisher [MQTT-3.3.2-18]. */
+function arrivedParts(message: Encodable, { from, to, expiryAt, aliasAt }: ArrivedProperties): Buffer[] {
+  const { head } = message;
+  const expiry = secondsLeft(message);
+  const bytes = Buffer.from(head.subarray(from, to));
+  if (expiry !== undefined) bytes.writeUInt32BE(expiry, expiryAt - from);
+  if (aliasAt === 0) return [bytes];
+  return [bytes.subarray(0, aliasAt - 1 - from), bytes.subarray(aliasAt + 2 - from)];
+}
+
+function propertyParts(message: Encodable): Buffer[] {
   const p = message.properties;
-  if (p === undefined && identifiers === null) return Buffer.of(0);
   const parts: Buffer[] = [];
   if (p?.payloadFormatIndicator !== undefined) parts.push(Buffer.of(0x01, p.payloadFormatIndicator ? 1 : 0));
   const expiry = secondsLeft(message);
@@ -50,15 +93,7 @@ function encodeProperties(message: Encodable, identifiers: readonly number[] | n
   if (p?.responseTopic !== undefined) parts.push(Buffer.of(0x08), text(p.responseTopic));
   if (p?.correlationData !== undefined) parts.push(Buffer.of(0x09), sized(p.correlationData));
   for (const [name, value] of userPairs(p)) parts.push(Buffer.of(0x26), text(name), text(value));
-  for (const identifier of identifiers ?? []) {
-    const part = Buffer.alloc(1 + varIntBytes(identifier), 0x0b);
-    writeVarInt(part, identifier, 1);
-    parts.push(part);
-  }
-  const body = Buffer.concat(parts);
-  const length = Buffer.alloc(varIntBytes(body.length));
-  writeVarInt(length, body.length, 0);
-  return Buffer.concat([length, body]);
+  return parts;
 }
 
 function userPairs(properties: PublishProperties | undefined): [string, string][] {

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { isOwnTopic, levelsFault, topicFault } from '../../topics.js';
-import { MALFORMED_PACKET, type PacketFault, TOPIC_NAME_INVALID } from '../packet-fault.js';
+import { malformed, type PacketFault, TOPIC_NAME_INVALID } from '../packet-fault.js';
 
 /** A topic that a message came on, with all that is found out once and not for each message. */
 export class Topic {
@@ -21,13 +21,15 @@ export class Topic {
     this.name = name;
     this.utf8 = utf8;
     this.own = isOwnTopic(name);
-    const text = topicFault(name) ?? levelsFault(name, mostLevels);
-    if (!ascii && !isUtf8(utf8)) this.fault = NOT_UTF8;
-    else this.fault = text === null ? null : { text, reason: TOPIC_NAME_INVALID };
+    this.fault = !ascii && !isUtf8(utf8) ? NOT_UTF8 : faultOf(name, mostLevels);
   }
 }
 
-const NOT_UTF8: PacketFault = {
-  text: 'the topic name is not UTF-8 [MQTT-1.5.4-1]',
-  reason: MALFORMED_PACKET,
-};
+const NOT_UTF8 = malformed('the topic name is not UTF-8 [MQTT-1.5.4-1]');
+
+function faultOf(name: string, mostLevels: number): PacketFault | null {
+  const broken = topicFault(name);
+  if (broken !== null) return malformed(broken);
+  const tooDeep = levelsFault(name, mostLevels);
+  return tooDeep === null ? null : { text: tooDeep, reason: TOPIC_NAME_INVALID };
+}

@@ -29,14 +29,18 @@ export async function handleConnect(
     maximumPacketSize: properties.maximumPacketSize,
     clean,
   });
-  connection.keepAliveSeconds = packet.keepalive ?? 0;
-  connection.cleanStart = clean;
   // MQTT 3.1 knows no empty identifier, 3.1.1 one only without a session that lasts [MQTT-3.1.3-8].
   if (clientId === '' && (version === 3 || (version === 4 && !clean))) {
-    return refuse(connection, CLIENT_IDENTIFIER_NOT_VALID, 'it has no client identifier');
+    return refuse(parts, connection, packet, CLIENT_IDENTIFIER_NOT_VALID, 'it has no client identifier');
   }
   if (properties.authenticationMethod !== undefined) {
-    return refuse(connection, BAD_AUTHENTICATION_METHOD, 'no authentication method is known here');
+    return refuse(
+      parts,
+      connection,
+      packet,
+      BAD_AUTHENTICATION_METHOD,
+      'no authentication method is known here',
+    );
   }
   const { password } = packet;
   const verdict = await parts.access.authenticate({
@@ -48,7 +52,7 @@ export async function handleConnect(
   if (client.closed) return;
   if (!verdict.allowed) {
     parts.stats.refusedLogins++;
-    return refuse(connection, verdict.reason, 'its credentials are not accepted');
+    return refuse(parts, connection, packet, verdict.reason, 'its credentials are not accepted');
   }
   const { address, local } = connection.peer;
   connection.identity = { clientId: client.id, user: verdict.user, address, local };
@@ -67,18 +71,26 @@ export async function handleConnect(
   connection.keepAliveEvery(keepAlive);
   const connack: NonNullable<IConnackPacket['properties']> = {
     maximumPacketSize: parts.limits.packetBytes,
+    receiveMaximum: parts.limits.receiveMaximum,
+    topicAliasMaximum: parts.limits.topicAliasMaximum,
     ...(expiryInterval === asked ? {} : { sessionExpiryInterval: expiryInterval }),
     ...(clientId === '' ? { assignedClientIdentifier: client.id } : {}),
     ...(keepAlive === packet.keepalive ? {} : { serverKeepAlive: keepAlive }),
   };
   accept(connection, present, connack);
   if (verdict.until !== undefined) connection.validUntil(verdict.until);
-  parts.connected(connection, session);
+  parts.connected(connection, session, packet);
 }
 
-function refuse(connection: Connection, reason: number, text: string): void {
-  connection.ending ??= { code: reason, reason: text };
-  reject(connection, reason);
+function refuse(
+  { audit }: HandlerParts,
+  connection: Connection,
+  { username: user = null }: { username?: string | null },
+  code: number,
+  reason: string,
+): void {
+  audit.record({ audit: 'refused', ...connection.audited, user, reason });
+  reject(connection, code);
 }
 
 /** Seconds; what the server says counts [MQTT-3.1.2-21], and MQTT 3 cannot be told. */

@@ -1,9 +1,12 @@
 import type { IDisconnectPacket } from 'mqtt-packet';
 import type { Connection } from '../connection.js';
-import { PROTOCOL_ERROR } from '../packet-fault.js';
-import { refuse } from '../refusal.js';
+import { protocolError } from '../packet-fault.js';
 import { expiryWithin } from '../session.js';
 import type { HandlerParts } from './parts.js';
+
+const PROLONGED = protocolError(
+  'a session that was not to last cannot be made to (MQTT 5 section 3.14.2.2.2)',
+);
 
 /** DISCONNECT (MQTT 5 section 3.14). Every reason but 0 asks for the will [MQTT-3.14.4-3]. */
 export function handleDisconnect(
@@ -15,12 +18,12 @@ export function handleDisconnect(
   const expiryInterval = properties?.sessionExpiryInterval;
   if (expiryInterval !== undefined) {
     if (session.expiryInterval === 0 && expiryInterval > 0) {
-      const text = 'a session that was not to last cannot be made to (MQTT 5 section 3.14.2.2.2)';
-      refuse(connection.client, { text, reason: PROTOCOL_ERROR });
+      connection.refuse(PROLONGED);
       return;
     }
     session.expiryInterval = expiryWithin(expiryInterval, limits.sessionExpiry);
   }
   if (reasonCode === 0) wills.discard(session);
+  connection.ending ??= { code: reasonCode, reason: 'the client said goodbye' };
   connection.client.close();
 }

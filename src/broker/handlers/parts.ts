@@ -1,3 +1,4 @@
+import type { IConnectPacket } from 'mqtt-packet';
 import type { Audit } from '../../audit.js';
 import type { Access, Identity } from '../access/access.js';
 import type { PublishPacket } from '../aedes-internals.js';
@@ -16,6 +17,9 @@ export interface HandlerParts {
   readonly limits: {
     readonly packetBytes: number;
     readonly topicLevels: number;
+    readonly topicAliasMaximum: number;
+    /** QoS 2 messages of one MQTT 5 client that it has not released. */
+    readonly receiveMaximum: number;
     /** Longest keep-alive, ms; 0: any. */
     readonly keepAlive: number;
     /** Longest that a session outlives its connection, ms; 0: for ever. */
@@ -34,7 +38,7 @@ export interface HandlerParts {
   /** Ends an earlier connection of the same client. */
   readonly claim: (connection: Connection) => void;
   /** A client has been let in. */
-  readonly connected: (connection: Connection, session: Session) => void;
+  readonly connected: (connection: Connection, session: Session, packet: IConnectPacket) => void;
   /** As aedes knows messages. */
   readonly packetOf: (message: Message) => PublishPacket;
   /** A PUBLISH on `$STREAM/...`. */

@@ -3,18 +3,25 @@ import type { Connection } from '../connection.js';
 import { whenOneIsRelieved } from '../delivery/congestion.js';
 import type { Message } from '../delivery/message.js';
 import type { Route } from '../delivery/router.js';
+import { type PacketFault, RECEIVE_MAXIMUM_EXCEEDED } from '../packet-fault.js';
 import { NOBODY, type Publisher } from '../pipeline.js';
 import type { HandlerParts } from './parts.js';
 
 const PUBACK = 0x40;
 const PUBREC = 0x50;
+const NO_MATCHING_SUBSCRIBERS = 0x10;
 const QUOTA_EXCEEDED = 0x97;
+
+const TOO_MANY: PacketFault = {
+  text: 'more messages of QoS 2 are in flight than the Receive Maximum [MQTT-3.3.4-7]',
+  reason: RECEIVE_MAXIMUM_EXCEEDED,
+};
 
 /** PUBLISH (MQTT 5 section 3.3). */
 export function handlePublish(parts: HandlerParts, connection: Connection, message: Message): void {
   parts.stats.received++;
   parts.stats.bytesReceived += message.payloadBytes;
-  if (message.qos === 2 && isRepetition(connection, message.id)) return;
+  if (message.qos === 2 && isRepetition(parts, connection, message.id)) return;
   const { access } = parts;
   const asks = message.known.own || access.restrictsPublish;
   if (asks && !access.mayPublish(connection.identity!, message.topic)) deny(parts, connection, message);
@@ -38,8 +45,13 @@ export class ConnectionPublisher implements Publisher {
     this.#connection.release();
   }
 
-  published(message: Message, refused: boolean, safe: Promise<void> | null): void {
-    acknowledge(this.#connection, message, refused ? QUOTA_EXCEEDED : 0, safe);
+  published(message: Message, refused: boolean, safe: Promise<void> | null, wanted: boolean): void {
+    acknowledge(
+      this.#connection,
+      message,
+      refused ? QUOTA_EXCEEDED : wanted ? 0 : NO_MATCHING_SUBSCRIBERS,
+      safe,
+    );
   }
 
   /** Not read until one of them has less to do: a publisher that all lag behind is slowed down, by TCP. */
@@ -76,13 +88,18 @@ function handleOwn(parts: HandlerParts, connection: Connection, message: Message
 }
 
 /**
- * Whether a message of QoS 2 was sent before: then it has its key already [MQTT-4.3.3-10]. If it still waits for
- * room, it was sent on an earlier connection, and is acknowledged on this one when it is captured.
+ * Whether a message of QoS 2 goes no further: it was sent before, and has its key already [MQTT-4.3.3-10], or it is one
+ * too many [MQTT-3.3.4-7]. If it still waits for room, it was sent on an earlier connection, and is acknowledged on this
+ * one when it is captured.
  */
-function isRepetition(connection: Connection, id: number): boolean {
+function isRepetition({ limits }: HandlerParts, connection: Connection, id: number): boolean {
   const { received } = connection.session!;
   const waiting = received.get(id);
   if (waiting === undefined) {
+    if (connection.client.version === 5 && received.size >= limits.receiveMaximum) {
+      connection.refuse(TOO_MANY);
+      return true;
+    }
     received.set(id, connection);
     return false;
   }
@@ -92,7 +109,10 @@ function isRepetition(connection: Connection, id: number): boolean {
   return true;
 }
 
-/** PUBACK or PUBREC; a code of 0x80 or more ends a QoS 2 exchange [MQTT-4.3.3-9]. MQTT 3 has no codes. */
+/**
+ * PUBACK or PUBREC; a code of 0x80 or more ends a QoS 2 exchange [MQTT-4.3.3-9], and PUBREC says no other. MQTT 3 has no
+ * codes.
+ */
 function acknowledge(
   connection: Connection,
   { qos, id }: Message,

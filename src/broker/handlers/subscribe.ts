@@ -1,5 +1,4 @@
 import type { ISubscribePacket, ISubscription } from 'mqtt-packet';
-import { filterFault } from '../../topics.js';
 import { NOT_AUTHORIZED } from '../access/access.js';
 import type { Connection } from '../connection.js';
 import type { Message } from '../delivery/message.js';
@@ -52,28 +51,25 @@ function refusalOf(
 ): number | null {
   const version5 = client.version === 5;
   if (topic.startsWith('$share/')) return version5 ? SHARED_NOT_SUPPORTED : FAILURE;
-  if (filterFault(topic) !== null || topic.split('/').length > limits.topicLevels) {
-    return version5 ? TOPIC_FILTER_INVALID : FAILURE;
-  }
+  if (topic.split('/').length > limits.topicLevels) return version5 ? TOPIC_FILTER_INVALID : FAILURE;
   if (!access.maySubscribe(identity!, topic)) return version5 ? NOT_AUTHORIZED : FAILURE;
   return null;
 }
 
 /** Retained messages for a new subscription, with the retain flag [MQTT-3.3.1-8], as its Retain Handling says. */
 function sendRetained(
-  { retained, sysValues, keys }: HandlerParts,
+  { retained, keys, sysValues }: HandlerParts,
   session: Session,
   { retainHandling, filter, qos, identifier }: Subscription,
   isNew: boolean,
 ): void {
   if (retainHandling === 2 || (retainHandling === 1 && !isNew)) return;
   const identifiers = identifier === undefined ? null : [identifier];
-  const send = (message: Message) => {
-    const granted = Math.min(message.qos, qos) as 0 | 1 | 2;
+  const send = (message: Message, key: number) =>
+    session.deliver(message, Math.min(message.qos, qos) as 0 | 1 | 2, true, identifiers, key);
+  for (const message of retained.matching(filter, Date.now())) {
     // Its place among what is kept is that of now, not that of its own key.
-    const place = granted > 0 && session.lasting ? keys.give() : 0;
-    session.deliver(message, granted, true, identifiers, place);
-  };
-  for (const message of retained.matching(filter, Date.now())) send(message);
-  for (const message of sysValues.matching(filter)) send(message);
+    send(message, qos > 0 && session.lasting ? keys.give() : 0);
+  }
+  for (const message of sysValues.matching(filter)) send(message, 0);
 }

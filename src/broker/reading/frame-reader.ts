@@ -1,6 +1,7 @@
-/** Why bytes cannot be read any further. */
-export type FrameFault = 'malformed' | 'too-large';
+import { PACKET_TOO_LARGE, type PacketFault, protocolError, unreadable } from '../packet-fault.js';
 
+const BAD_LENGTH = unreadable('the remaining length is malformed [MQTT-1.5.5-1]');
+const NO_TYPE = protocolError('there is no packet type 0 (MQTT 5 section 2.1.2)');
 const MOST_HEADER_BYTES = 5;
 const NOTHING = Buffer.alloc(0);
 /** A packet whose rest is at least so long is read into memory of its own. */
@@ -15,7 +16,10 @@ const GROWTH = 8;
  * directly: see `wanted`.
  */
 export class FrameReader {
-  readonly #mostBytes: number;
+  /** Of a packet. */
+  mostBytes: number;
+  /** Whether a remaining length has to be as short as it can be, which only MQTT 5 demands. */
+  shortest = false;
   #chunk: Buffer = NOTHING;
   #at = 0;
   /** A packet that is not whole yet: as far as it has come, how far that is, and how long it is; 0: there is none. */
@@ -31,11 +35,11 @@ export class FrameReader {
   end = 0;
   /** The packet found is this large, or this much was announced. */
   size = 0;
-  fault: FrameFault | null = null;
+  /** Why bytes cannot be read any further. */
+  fault: PacketFault | null = null;
 
-  /** `mostBytes`: of a packet. */
   constructor(mostBytes: number) {
-    this.#mostBytes = mostBytes;
+    this.mostBytes = mostBytes;
   }
 
   /** Where the next chunk is to be read to, so that it need not be copied; null: anywhere. */
@@ -61,6 +65,7 @@ export class FrameReader {
     const at = this.#at;
     const left = chunk.length - at;
     if (left === 0) return this.#letGo();
+    if (chunk[at] < 0x10) return this.#fail(NO_TYPE);
     let remaining = 0;
     let body = at + 1;
     for (let shift = 0; ; shift += 7) {
@@ -68,17 +73,12 @@ export class FrameReader {
       const digit = chunk[body++];
       remaining |= (digit & 0x7f) << shift;
       if (digit < 0x80) break;
-      if (body - at === MOST_HEADER_BYTES) {
-        this.fault = 'malformed';
-        return false;
-      }
+      if (body - at === MOST_HEADER_BYTES) return this.#fail(BAD_LENGTH);
     }
+    if (this.shortest && body - at > 2 && chunk[body - 1] === 0) return this.#fail(BAD_LENGTH);
     const size = body - at + remaining;
     this.size = size;
-    if (size > this.#mostBytes) {
-      this.fault = 'too-large';
-      return false;
-    }
+    if (size > this.mostBytes) return this.#fail(tooLarge(size, this.mostBytes));
     if (size > left) {
       this.#need = size;
       return this.#rest();
@@ -86,6 +86,11 @@ export class FrameReader {
     this.#found(chunk, at, body, at + size);
     this.#at = at + size;
     return true;
+  }
+
+  #fail(fault: PacketFault): false {
+    this.fault = fault;
+    return false;
   }
 
   /** Goes on with a packet that is not whole. */
@@ -148,4 +153,8 @@ export class FrameReader {
     this.body = body;
     this.end = end;
   }
+}
+
+function tooLarge(size: number, most: number): PacketFault {
+  return { text: `packet too large: ${size} bytes, at most ${most} are taken`, reason: PACKET_TOO_LARGE };
 }

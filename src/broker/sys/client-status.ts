@@ -1,17 +1,8 @@
+import type { IConnectPacket } from 'mqtt-packet';
 import { topicTail } from '../../topics.js';
+import type { Identity } from '../access/access.js';
 
 const TOPIC = '$SYS/brokers/client_status';
-
-/** What a client has said of itself in CONNECT, and where it is. */
-export interface StatusOf {
-  readonly clientId: string;
-  readonly user: string | null;
-  readonly address: string | null;
-  readonly version: 3 | 4 | 5;
-  /** Seconds. */
-  readonly keepalive: number;
-  readonly cleanStart: boolean;
-}
 
 /** Tells who connects and disconnects: topic, keys and their order as NanoMQ has them. Codes are hexadecimal texts. */
 export class ClientStatus {
@@ -24,7 +15,8 @@ export class ClientStatus {
     this.#now = now;
   }
 
-  online({ clientId, user, address, version, keepalive, cleanStart }: StatusOf): void {
+  online({ clientId, user, address }: Identity, packet: Omit<IConnectPacket, 'clientId' | 'cmd'>): void {
+    const { protocolVersion: version = 4, keepalive = 0, clean = true } = packet;
     this.#tell(clientId, {
       status: 'online',
       username: user,
@@ -34,13 +26,13 @@ export class ClientStatus {
       return_code: '0',
       proto_ver: version,
       client_id: clientId,
-      clean_start: cleanStart ? 1 : 0,
+      clean_start: clean ? 1 : 0,
       IPv4: plainAddress(address),
     });
   }
 
   /** `reason`: the code of the DISCONNECT that was received or sent, or 0x80. */
-  offline({ clientId, user, address }: StatusOf, reason: number): void {
+  offline({ clientId, user, address }: Identity, reason: number): void {
     this.#tell(clientId, {
       status: 'offline',
       username: user,

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { AedesClient } from '../../../src/broker/aedes-internals.js';
 import { Backlog } from '../../../src/broker/delivery/backlog.js';
+import { PUBACK, PUBCOMP, PUBREC } from '../../../src/broker/delivery/inflight.js';
 import { Message } from '../../../src/broker/delivery/message.js';
 import { Outbox, type OutboxLimits } from '../../../src/broker/delivery/outbox.js';
 import type { Output } from '../../../src/broker/delivery/output.js';
@@ -83,7 +84,7 @@ for (const seed of [1, 2]) {
         if (random() < 0.3 && inFlight.size < 490) break;
         if (random() < 0.1) continue;
         inFlight.delete(id);
-        outbox.acknowledged(id);
+        outbox.acknowledged(id, PUBACK);
         break;
       }
     }
@@ -126,9 +127,9 @@ test('what waits for the socket goes on at drain, what waits for the window at a
   client.output.pendingBytes = 0;
   client.emit('drain');
   assert.deepEqual(client.written, [1, 0, 2]);
-  outbox.acknowledged(99);
+  assert.equal(outbox.acknowledged(99, PUBACK), true);
   assert.deepEqual(client.written, [1, 0, 2]);
-  outbox.acknowledged(1);
+  outbox.acknowledged(1, PUBACK);
   assert.deepEqual(client.written, [1, 0, 2, 3]);
 });
 
@@ -151,7 +152,7 @@ test('what is kept goes on with the next connection, in order, what was sent und
   for (let i = 0; i < 5; i++) deliver(i % 2 === 0 ? 1 : 2, true);
   assert.equal(backlog.messages, 5);
   assert.ok(outbox.received(2));
-  outbox.acknowledged(1);
+  outbox.acknowledged(1, PUBACK);
   // PUBREL behind the messages of the window.
   assert.deepEqual(client.written, [1, 2, 3, 2, 4]);
   client.emit('close');
@@ -163,9 +164,11 @@ test('what is kept goes on with the next connection, in order, what was sent und
   second.restore();
   assert.deepEqual(next.written, [2, 3]);
   assert.equal(second.waitingMessages, 2);
-  for (const id of [2, 3]) second.acknowledged(id);
+  assert.ok(second.acknowledged(2, PUBCOMP));
+  assert.ok(second.acknowledged(3, PUBACK));
   assert.deepEqual(next.written, [2, 3, 4, 1]);
-  for (const id of [4, 1]) second.acknowledged(id);
+  assert.ok(second.acknowledged(4, PUBREC), 'with an error');
+  assert.ok(second.acknowledged(1, PUBACK));
   assert.equal(backlog.messages, 0);
   assert.equal(backlog.bytes, 0);
 });
@@ -189,3 +192,21 @@ test('of what is kept, QoS 2 and PUBREL leave when the store has them, and nothi
   await kept.write();
   assert.deepEqual(client.written, [1, 2, 3, 0, 0, 2]);
 });
+for (const keep of [false, true]) {
+  test(`a message takes only the acknowledgement that it waits for, ${keep ? 'kept' : 'not kept'}`, () => {
+    const { outbox, deliver } = setUp({ inflight: 3 });
+    deliver(1, keep);
+    deliver(2, keep);
+    assert.equal(outbox.received(1), false);
+    assert.equal(outbox.acknowledged(1, PUBCOMP), false);
+    assert.equal(outbox.acknowledged(2, PUBACK), false);
+    assert.equal(outbox.acknowledged(2, PUBCOMP), false, 'PUBREC comes first');
+    assert.equal(outbox.received(2), true);
+    assert.equal(outbox.received(2), true, 'again');
+    assert.equal(outbox.acknowledged(2, PUBACK), false);
+    assert.equal(outbox.acknowledged(2, PUBREC), false, 'it has it already');
+    assert.equal(outbox.acknowledged(2, PUBCOMP), true);
+    assert.equal(outbox.acknowledged(1, PUBACK), true);
+    for (const id of [1, 2]) assert.equal(outbox.received(id), true, 'it is over');
+  });
+}

@@ -11,6 +11,7 @@ import { FrameReader } from '../../../src/broker/reading/frame-reader.js';
 import { PublishReader } from '../../../src/broker/reading/publish-reader.js';
 import { BrokerStats } from '../../../src/broker/stats.js';
 import { generator } from '../../catalog/generator.js';
+import { LIMITS } from '../fixture.js';
 
 /** A connection that looks at what it was given only when it has taken it: until then the bytes must not change. */
 class SlowConn extends Duplex {
@@ -68,7 +69,7 @@ function chunkOf(random: () => number, count: number, mostBytes: number): Messag
   });
   const frames = new FrameReader(2_000_000);
   frames.feed(Buffer.from(new Uint8Array(Buffer.concat(packets)).buffer));
-  const reader = new PublishReader(topics);
+  const reader = new PublishReader(topics, LIMITS);
   const messages: Message[] = [];
   while (frames.next()) messages.push(reader.read(frames, false)!);
   return messages;

@@ -46,7 +46,7 @@ for (const seed of [1, 2, 3]) {
 }
 
 test('a packet within a chunk stays where it is, one in pieces is joined into memory of its own', () => {
-  const chunk = Buffer.concat([packetOf(1, 10, 1), packetOf(2, 10, 2)]);
+  const chunk = Buffer.concat([packetOf(0x10, 10, 1), packetOf(0x20, 10, 2)]);
   const reader = new FrameReader(1000);
   reader.feed(chunk);
   assert.ok(reader.next());
@@ -131,7 +131,7 @@ test('a packet of the largest size is found, a larger one is a fault as soon as 
     writeVarInt(head, remaining, 1);
     one.feed(head);
     assert.equal(one.next(), false);
-    assert.equal(one.fault, 'too-large');
+    assert.equal(one.fault?.reason, 0x95);
     assert.equal(one.size, head.length + remaining);
   }
 });
@@ -141,11 +141,37 @@ test('a remaining length of more than four bytes is malformed, in one chunk or b
   const whole = new FrameReader(1000);
   whole.feed(bytes);
   assert.equal(whole.next(), false);
-  assert.equal(whole.fault, 'malformed');
+  assert.equal(whole.fault?.reason, null);
   const single = new FrameReader(1000);
   for (let at = 0; at < bytes.length && single.fault === null; at++) {
     single.feed(bytes.subarray(at, at + 1));
     assert.equal(single.next(), false);
   }
-  assert.equal(single.fault, 'malformed');
+  assert.equal(single.fault?.reason, null);
+});
+
+test('a remaining length that is longer than it need be is malformed where that is forbidden', () => {
+  for (const length of [
+    [0x80, 0x00],
+    [0x82, 0x80, 0x00],
+    [0x80, 0x80, 0x80, 0x00],
+  ]) {
+    const bytes = Buffer.of(0x30, ...length, 1, 2);
+    for (const shortest of [false, true]) {
+      const reader = new FrameReader(1000);
+      reader.shortest = shortest;
+      reader.feed(bytes);
+      assert.equal(reader.next(), !shortest, length.join());
+      assert.equal(reader.fault === null, !shortest);
+    }
+  }
+});
+
+test('packet type 0 is a fault from its first byte on', () => {
+  for (let first = 0; first < 16; first++) {
+    const reader = new FrameReader(1000);
+    reader.feed(Buffer.of(first));
+    assert.equal(reader.next(), false);
+    assert.equal(reader.fault?.reason, 0x82);
+  }
 });

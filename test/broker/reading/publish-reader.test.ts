@@ -13,9 +13,14 @@ import { packet, text } from '../raw-packet.js';
 const TOPICS = ['a', 'a/b', 'vehicle/can/7df', 'ä/€/😀', '__proto__', 'x'.repeat(300), '/', 'MQfile/x'];
 
 /** All frames of `bytes`, read by one reader. */
-function* read(bytes: Buffer, version5: boolean, levels = 100): Generator<Message | PublishReader['fault']> {
+function* read(
+  bytes: Buffer,
+  version5: boolean,
+  levels = 100,
+  limits = { topicAliasMaximum: 2, checkPayloadFormat: true },
+): Generator<Message | PublishReader['fault']> {
   const frames = new FrameReader(1_000_000);
-  const publishes = new PublishReader(new TopicTable(levels));
+  const publishes = new PublishReader(new TopicTable(levels), limits);
   frames.feed(bytes);
   while (frames.next()) yield publishes.read(frames, version5) ?? publishes.fault;
 }
@@ -103,9 +108,10 @@ const FAULTS: [string, Buffer, boolean, number][] = [
   ['QoS 3', packet(0x36, text('a'), 0, 1), false, 0x81],
   ['DUP with QoS 0', packet(0x38, text('a')), false, 0x81],
   ['packet identifier 0', packet(0x32, text('a'), 0, 0), false, 0x82],
-  ['an empty topic', packet(0x30, text('')), false, 0x90],
-  ['a wildcard', packet(0x30, text('a/+')), false, 0x90],
-  ['NUL', packet(0x30, text('a\0')), false, 0x90],
+  ['an empty topic', packet(0x30, text('')), false, 0x81],
+  ['a wildcard', packet(0x30, text('a/+')), false, 0x81],
+  ['NUL', packet(0x30, text('a\0')), false, 0x81],
+  ['a control character', packet(0x30, text('a\x1f')), false, 0x81],
   ['too many levels', packet(0x30, text('a/b/c/d')), false, 0x90],
   ['what is not UTF-8', packet(0x30, 0, 2, 0xc3, 0x28), false, 0x81],
   ['a surrogate', packet(0x30, 0, 3, 0xed, 0xa0, 0x80), false, 0x81],
@@ -121,7 +127,87 @@ for (const [what, bytes, version5, reason] of FAULTS) {
     assert.equal((after as Message).topic, 'ok');
   });
 }
+/** A user property. */
+function pair(name: string, value: string): Buffer {
+  return Buffer.concat([Buffer.of(0x26), text(name), text(value)]);
+}
 
-test('what has properties is left to the parser', () => {
-  assert.equal(readOne(packet(0x30, text('a'), 2, 1, 1), true), null);
+/** A PUBLISH with properties of these bytes. */
+function withProperties(first: number, topic: string, ...parts: Buffer[]): Buffer {
+  const bytes = Buffer.concat(parts);
+  return packet(first, text(topic), ...(first & 6 ? [0, 7] : []), bytes.length, bytes, 'payload');
+}
+
+const ORDERED = [pair('b', '1'), pair('a', '2'), pair('7', '3'), pair('b', '4'), pair('__proto__', '5')];
+
+test('properties are decoded, and go on as the bytes that they came in', () => {
+  const bytes = withProperties(0x30, 'a', Buffer.of(1, 1), ...ORDERED, Buffer.of(9, 0, 2, 1, 2));
+  const message = readOne(bytes, true);
+  assert.deepEqual(JSON.parse(JSON.stringify(message.properties)), {
+    payloadFormatIndicator: true,
+    correlationData: { type: 'Buffer', data: [1, 2] },
+    userProperties: JSON.parse('{"b":["1","4"],"a":"2","7":"3","__proto__":"5"}'),
+  });
+  assert.equal(Object.getPrototypeOf(message.properties?.userProperties), null);
+  assert.equal(message.payload.toString(), 'payload');
+  const same = message.frame(variantOf(true, 0, false, null));
+  assert.equal(same.head, bytes, 'the same memory');
+  const expected = Buffer.from(bytes);
+  const retained = Buffer.from(bytes);
+  retained[0] |= 1;
+  for (let again = 0; again < 2; again++) {
+    assert.ok(wire(message, 0, true).equals(expected));
+    assert.ok(wire(message, 0, true, true).equals(retained));
+    assert.ok(wire(message, 0, false).equals(packet(0x30, text('a'), 'payload')));
+    message.detach();
+    // Nothing of it is in the chunk any more.
+    bytes.fill(0);
+  }
+  assert.deepEqual(message.properties?.correlationData, Buffer.of(1, 2));
+});
+
+test('a topic alias goes no further, before and after the message is kept for later', () => {
+  const alias = (n: number) => Buffer.of(0x23, 0, n);
+  const bytes = Buffer.concat([
+    withProperties(0x30, 'a', ...ORDERED, alias(1), pair('z', '')),
+    withProperties(0x32, '', alias(1)),
+    withProperties(0x30, 'other', alias(2)),
+    withProperties(0x30, '', ...ORDERED, alias(2)),
+  ]);
+  const messages = [...read(bytes, true)] as Message[];
+  assert.deepEqual(
+    messages.map(({ topic }) => topic),
+    ['a', 'a', 'other', 'other'],
+  );
+  const expected = [
+    withProperties(0x30, 'a', ...ORDERED, pair('z', '')),
+    withProperties(0x30, 'a'),
+    withProperties(0x30, 'other'),
+    withProperties(0x30, 'other', ...ORDERED),
+  ];
+  for (let again = 0; again < 2; again++) {
+    for (const [n, message] of messages.entries()) {
+      assert.equal(wire(message, 0, true).toString('hex'), expected[n].toString('hex'), `${n}`);
+      message.detach();
+    }
+  }
+});
+
+test('an alias belongs to one connection', () => {
+  const one = withProperties(0x30, 'a', Buffer.of(0x23, 0, 1));
+  assert.equal(readOne(one, true).topic, 'a');
+  const [fault] = [...read(withProperties(0x30, '', Buffer.of(0x23, 0, 1)), true)];
+  assert.equal((fault as { reason: number }).reason, 0x82);
+});
+
+test('a faulty topic gets no alias', () => {
+  const alias = Buffer.of(0x23, 0, 1);
+  const bytes = Buffer.concat([
+    withProperties(0x30, 'a', alias),
+    withProperties(0x30, 'a/#', alias),
+    withProperties(0x30, '', alias),
+  ]);
+  const [, fault, after] = [...read(bytes, true)];
+  assert.equal((fault as { reason: number }).reason, 0x81);
+  assert.equal((after as Message).topic, 'a');
 });

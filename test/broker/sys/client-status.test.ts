@@ -18,18 +18,12 @@ function told(): { lines: string[]; status: ClientStatus } {
   };
 }
 
-const CLIENT = {
-  clientId: 'c',
-  user: null,
-  address: '127.0.0.1',
-  version: 4,
-  keepalive: 60,
-  cleanStart: true,
-} as const;
+const CLIENT = { clientId: 'c', user: null, address: '127.0.0.1', local: true };
+const CONNECT = { protocolVersion: 4, keepalive: 60, clean: true } as const;
 
 test("NanoMQ's keys, in its order", () => {
   const { lines, status } = told();
-  status.online(CLIENT);
+  status.online(CLIENT, CONNECT);
   status.offline(CLIENT, 0x8d);
   assert.deepEqual(lines, [
     `${ROOT}/c {"status":"online","username":null,"ts":1795000000000,"proto_name":"MQTT","keepalive":60,"return_code":"0","proto_ver":4,"client_id":"c","clean_start":1,"IPv4":"127.0.0.1"}`,
@@ -40,7 +34,8 @@ test("NanoMQ's keys, in its order", () => {
 test('whatever a client calls itself: the topic is one, the JSON holds it as it is', () => {
   const { lines, status } = told();
   for (const clientId of ['a/b', '+/#', 'x\0y', '"},\n', '__proto__', 'é'.repeat(30_000)]) {
-    status.online({ ...CLIENT, clientId, user: clientId, address: '::ffff:10.0.0.1', version: 3 });
+    const who = { ...CLIENT, clientId, user: clientId, address: '::ffff:10.0.0.1' };
+    status.online(who, { ...CONNECT, protocolVersion: 3 });
     const [line] = lines.splice(0);
     const at = line.indexOf(' {"status"');
     const topic = line.slice(0, at);
