@@ -5,11 +5,13 @@ export interface Identity {
   readonly user: string | null;
   /** The address is of this machine. */
   readonly local: boolean;
+  /** The application itself made the connection, within the process: it is its transfer client. */
+  readonly inside: boolean;
 }
 
-/** On a broker without authentication, who calls itself so on this machine is the transfer client. */
+/** On a broker without authentication, who calls itself so on this machine is a transfer client as well. */
 export function isTransferClient(identity: Identity): boolean {
-  return identity.local && identity.user === TRANSFER_USER;
+  return identity.inside || (identity.local && identity.user === TRANSFER_USER);
 }
 
 /** Whether a PUBLISH is a request: it is not routed but answered, on `$STREAM/result/...`, which is none itself. */

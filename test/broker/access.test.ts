@@ -2,14 +2,15 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isLocalAddress, isRequestTopic, isTransferClient, mayPublish } from '../../src/broker/access.js';
 
-const TRANSFER = { user: 'mqtt-stream-transfer', local: true };
-const ANYBODY = { user: null, local: true };
+const TRANSFER = { user: 'mqtt-stream-transfer', local: true, inside: false };
+const ANYBODY = { user: null, local: true, inside: false };
 
-test('the transfer client is who says so on this machine', () => {
+test('the transfer client is who says so on this machine, and whom the application connects itself', () => {
   assert.ok(isTransferClient(TRANSFER));
   assert.ok(!isTransferClient({ ...TRANSFER, local: false }));
   assert.ok(!isTransferClient({ ...TRANSFER, user: 'else' }));
   assert.ok(!isTransferClient(ANYBODY));
+  assert.ok(isTransferClient({ user: null, local: false, inside: true }));
 });
 
 test('addresses of this machine', () => {
