@@ -27,7 +27,7 @@ import { Transfers } from './query/transfers.js';
 import { within } from './recorder/keeper.js';
 import type { RecorderModules, StreamCount } from './recorder/protocol.js';
 import { Streams } from './streams.js';
-import { isOwnTopic, TRANSFER_USER, topicFault } from './topics.js';
+import { isOwnTopic, topicFault } from './topics.js';
 import { TransferClient } from './transfer/client.js';
 import { TRANSFER_TOPIC } from './transfer/topics.js';
 
@@ -48,7 +48,6 @@ export interface Message {
   readonly retain?: boolean;
 }
 
-const EMBEDDED = 'embedded';
 /** How long a stop may take if nothing else is said. */
 const CLOSE_MS = 5000;
 
@@ -106,10 +105,7 @@ export class App {
       capture: streams.exchange,
     });
     this.transfers = new Transfers(catalog, config.dataDir, config.transfer.chunkBytes, (order) =>
-      this.broker.requestTransfer(
-        ownPacket(TRANSFER_TOPIC, JSON.stringify(order)),
-        `${TRANSFER_USER}-${EMBEDDED}`,
-      ),
+      this.broker.requestTransfer(ownPacket(TRANSFER_TOPIC, JSON.stringify(order))),
     );
     this.requests = new Requests({
       catalog,
@@ -213,6 +209,21 @@ export class App {
     });
   }
 
+  /**
+   * Reads again what may change while running: certificates. Answers with what was read; rejects with
+   * CREDENTIALS_UNREADABLE or CREDENTIALS_INVALID, and then nothing has changed.
+   */
+  async reload(): Promise<readonly string[]> {
+    const renewals = await Promise.all(
+      this.listeners.map(async (listener) => ({ listener, use: await listener.renew() })),
+    );
+    return renewals.flatMap(({ listener, use }) => {
+      if (use === null) return [];
+      use();
+      return [`the certificate of ${listener.url}`];
+    });
+  }
+
   get closing(): boolean {
     return this.#closing !== null;
   }
@@ -257,13 +268,9 @@ export class App {
         state,
       });
     }
-    const [first] = this.listeners;
-    if (config.transfer.embedded && first !== undefined) {
-      this.#transferClient = await TransferClient.start({
-        url: localUrl(first),
-        log: this.log,
-        random: () => EMBEDDED,
-      });
+    if (config.transfer.embedded) {
+      const connect = () => this.broker.connectInside();
+      this.#transferClient = await TransferClient.start({ connect, log: this.log });
     }
     this.#opened = true;
   }
@@ -308,11 +315,6 @@ export class App {
 
 export function createApp(input: ConfigInput = {}, parts: AppParts = {}): Promise<App> {
   return App.start(input, parts);
-}
-
-/** A listener on all addresses is reached on this machine. */
-function localUrl({ url, host }: Listener): string {
-  return host === '0.0.0.0' || host === '::' ? url.replace(/\/\/[^/]*:/, '//127.0.0.1:') : url;
 }
 
 /** What the files say of the clock that made their keys. */

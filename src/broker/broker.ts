@@ -1,5 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { isOwnTopic } from '../topics.js';
+import { isTransferClient } from './access.js';
+import { Admission, type AdmissionLimits } from './admission.js';
 import {
   AedesBase,
   type AedesClient,
@@ -16,6 +18,7 @@ import { Router, type Target } from './delivery/router.js';
 import { TopicTable } from './delivery/topic-table.js';
 import { Turn } from './delivery/turn.js';
 import { variantOf } from './delivery/variant.js';
+import { duplexPair } from './duplex-pair.js';
 import { handleAcknowledgement } from './handlers/acks.js';
 import { handlePacket } from './handlers/handlers.js';
 import type { HandlerParts } from './handlers/parts.js';
@@ -27,10 +30,10 @@ import { Retained } from './retained.js';
 import { Sessions } from './sessions.js';
 import { BrokerStats } from './stats.js';
 
-export interface BrokerLimits extends OutboxLimits {
-  /** Largest packet taken, bytes. */
+export interface BrokerLimits extends OutboxLimits, AdmissionLimits {
+  /** Largest CONNECT and largest packet taken, bytes. */
+  readonly connectBytes: number;
   readonly packetBytes: number;
-  readonly connections: number;
   readonly topicLevels: number;
 }
 
@@ -40,6 +43,8 @@ export interface BrokerOptions {
   readonly limits: BrokerLimits;
   readonly log: Log;
   readonly capture?: Capture;
+  /** Milliseconds that only rise. */
+  readonly now?: () => number;
 }
 
 /** What the rest of the house hears from the broker. */
@@ -59,6 +64,9 @@ export interface BrokerEvents {
  */
 export class Broker extends AedesBase {
   readonly stats = new BrokerStats();
+  /** Asked by listeners, before anything of a connection is read. */
+  readonly admission: Admission;
+  readonly limits: BrokerLimits;
   readonly retained: Retained;
   readonly router = new Router();
   readonly sessions: Sessions;
@@ -69,7 +77,7 @@ export class Broker extends AedesBase {
     onTransferGone: () => {},
   };
   readonly #topics: TopicTable;
-  readonly #log: Log;
+  readonly log: Log;
   readonly #capture: Capture;
   readonly #keys: Keys;
   readonly #own: Origin;
@@ -78,11 +86,13 @@ export class Broker extends AedesBase {
   /** Somebody listens to aedes' event `publish`. */
   #watched = false;
 
-  constructor({ id, keys, limits, log, capture = NO_CAPTURE }: BrokerOptions) {
+  constructor(options: BrokerOptions) {
+    const { id, keys, limits, log, capture = NO_CAPTURE, now = () => performance.now() } = options;
     super({
       id,
       persistence: storeWithoutSessions((clientId) => this.sessions.get(clientId)?.lasting === true),
       maximumPacketSize: limits.packetBytes,
+      connectTimeout: limits.connectTimeout,
       mq: inProcessEmitter(() => this.router),
       authenticate: (
         client: AedesClient,
@@ -99,10 +109,12 @@ export class Broker extends AedesBase {
     });
     this.clients = Object.create(null) as typeof this.clients;
     this.brokers = Object.create(null) as typeof this.brokers;
+    this.limits = limits;
+    this.admission = new Admission(limits, this.stats, log, now);
     this.retained = new Retained(id);
     this.#topics = new TopicTable(limits.topicLevels);
     this.sessions = new Sessions(this.router, limits, this.stats);
-    this.#log = log;
+    this.log = log;
     this.#capture = capture;
     this.#keys = keys;
     this.#own = capture.origin(null);
@@ -114,7 +126,7 @@ export class Broker extends AedesBase {
       retained: this.retained,
       stats: this.stats,
       persistence: () => this.persistence,
-      onFault: (error) => this.#log.error({ err: error }, 'a message could not be stored or delivered'),
+      onFault: (error) => this.log.error({ err: error }, 'a message could not be stored or delivered'),
       onPublished: {
         wanted: () => this.#watched,
         call: (packet) => this.emit('publish', packet, null),
@@ -139,7 +151,7 @@ export class Broker extends AedesBase {
       capture,
       sessions: this.sessions,
       stats: this.stats,
-      log,
+      admission: this.admission,
       onTransferGone: () => this.events.onTransferGone(),
       handlers: {
         moment: () => keys.look(),
@@ -186,7 +198,7 @@ export class Broker extends AedesBase {
       this.#pipeline.publish(message, origin, finished === undefined ? NOBODY : insidePublisher(finished));
     } catch (error) {
       // aedes publishes wills in the middle of closing a connection, where nobody catches.
-      this.#log.error({ err: error, topic: whole.topic }, 'a message could not be published');
+      this.log.error({ err: error, topic: whole.topic }, 'a message could not be published');
       finished?.(error instanceof Error ? error : new Error(String(error)));
     }
   }
@@ -196,16 +208,25 @@ export class Broker extends AedesBase {
     this.#pipeline.deliver(this.#message(packet), busy);
   }
 
+  /** A stream to this broker for the transfer client that runs inside. */
+  connectInside(): Duplex {
+    const [ours, theirs] = duplexPair();
+    this.#connections.markInside(ours);
+    this.handle(ours);
+    return theirs;
+  }
+
   /**
-   * Hands a request to one transfer client: one that runs by itself if there is one, else the embedded one. False:
-   * none has subscribed yet.
+   * Hands a request to one transfer client: one that runs by itself if there is one, else the one inside. False: none
+   * has subscribed yet.
    */
-  requestTransfer(packet: PublishPacket, embeddedId: string | null): boolean {
+  requestTransfer(packet: PublishPacket): boolean {
     let chosen: Target | null = null;
     for (const target of this.router.find(packet.topic).targets) {
       const client = this.clients[target.session.clientId];
-      if (client === undefined || !this.#connections.isTransferClient(client)) continue;
-      if (chosen === null || chosen.session.clientId === embeddedId) chosen = target;
+      const identity = client === undefined ? null : this.#connections.identityOf(client);
+      if (identity === null || !isTransferClient(identity)) continue;
+      if (chosen === null || !identity.inside) chosen = target;
     }
     const outbox = chosen?.session.outbox;
     if (outbox === null || outbox === undefined) return false;

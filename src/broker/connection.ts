@@ -14,6 +14,7 @@ import { PublishReader } from './reading/publish-reader.js';
 import type { ReadingSocket } from './reading/socket.js';
 import { refuse, refuseFirst } from './refusal.js';
 import type { Session } from './session.js';
+import type { BrokerStats } from './stats.js';
 
 /** What is done with what a connected client sends. */
 export interface Handlers {
@@ -29,8 +30,13 @@ export interface Handlers {
 
 /** What all connections have in common. */
 export interface ConnectionParts {
-  /** Largest packet taken, bytes, and most levels of a topic. */
-  readonly limits: { readonly packetBytes: number; readonly topicLevels: number };
+  /** Largest packet taken, the first one and any other, bytes; most levels of a topic. */
+  readonly limits: {
+    readonly connectBytes: number;
+    readonly packetBytes: number;
+    readonly topicLevels: number;
+  };
+  readonly stats: BrokerStats;
   readonly topics: TopicTable;
   readonly turn: Turn;
   readonly handlers: Handlers;
@@ -78,7 +84,7 @@ export class Connection implements Flushable {
     this.output = output;
     this.identity = identity;
     this.#parts = parts;
-    this.#frames = new FrameReader(parts.limits.packetBytes);
+    this.#frames = new FrameReader(Math.min(parts.limits.connectBytes, parts.limits.packetBytes));
     this.#publishes = new PublishReader(parts.topics);
     this.#aedes = takeReading(client, (chunk) => this.#arrived(chunk));
     (client.conn as ReadingSocket).wanted = () => this.#frames.wanted();
@@ -199,6 +205,7 @@ export class Connection implements Flushable {
       else refuseFirst(this.client, packet, fault);
     } else if (!this.#greeted) {
       this.#greeted = true;
+      this.#frames.mostBytes = this.#parts.limits.packetBytes;
       this.#aedes(packet);
     } else if (packet.cmd === 'publish') {
       const topic = this.#parts.topics.named(packet.topic);
@@ -215,6 +222,7 @@ export class Connection implements Flushable {
       this.#refuse({ text: 'the remaining length is malformed [MQTT-1.5.5-1]', reason: MALFORMED_PACKET });
     } else {
       this.#over = true;
+      if (!this.#greeted) this.#parts.stats.oversizedConnects++;
       this.client.rejectPacketTooLarge(this.#frames.size);
     }
   }

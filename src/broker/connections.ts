@@ -1,23 +1,21 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type Identity, isLocalAddress, isTransferClient } from './access.js';
+import type { Admission } from './admission.js';
 import type { AedesClient } from './aedes-internals.js';
 import type { Capture } from './capture.js';
 import { Connection, type ConnectionParts } from './connection.js';
 import { Outbox, type OutboxLimits } from './delivery/outbox.js';
 import { Output } from './delivery/output.js';
 import { ConnectionPublisher } from './handlers/publish.js';
-import type { Log } from './log.js';
 import type { Sessions } from './sessions.js';
-import type { BrokerStats } from './stats.js';
 
 /** What connections are made of, and whom they tell. */
 export interface ConnectionsParts extends ConnectionParts {
-  readonly limits: OutboxLimits & ConnectionParts['limits'] & { readonly connections: number };
+  readonly limits: OutboxLimits & ConnectionParts['limits'];
+  readonly admission: Admission;
   readonly capture: Capture;
   readonly sessions: Sessions;
-  readonly stats: BrokerStats;
-  readonly log: Log;
   readonly onTransferGone: () => void;
 }
 
@@ -29,6 +27,7 @@ export class Connections {
   readonly #parts: ConnectionsParts;
   readonly #connections = new Map<AedesClient, Connection>();
   readonly #held = new Set<Connection>();
+  readonly #inside = new WeakSet<Duplex>();
   #keepAlive: NodeJS.Timeout | null = null;
 
   constructor(parts: ConnectionsParts) {
@@ -48,18 +47,20 @@ export class Connections {
     this.#keepAlive.unref();
   }
 
-  /** Takes a new connection, which aedes has `accept`ed, or ends it if there are too many or none are wanted. */
+  /** Takes a new connection, which aedes has `accept`ed, or ends it if none are wanted. */
   accept(conn: Duplex, accept: (conn: Duplex) => AedesClient, wanted: boolean): AedesClient {
-    const { limits, turn, stats, log } = this.#parts;
-    const full = this.#connections.size >= limits.connections;
-    if (!wanted || full) {
-      if (wanted) log.warn({ most: limits.connections }, 'a connection was refused: there are too many');
+    const { turn, stats } = this.#parts;
+    if (!wanted) {
       conn.destroy();
       return accept(conn);
     }
     const output = new Output(conn, turn);
     const client = accept(conn);
-    const identity: Identity = { user: null, local: isLocalAddress((conn as Socket).remoteAddress) };
+    const identity: Identity = {
+      user: null,
+      local: isLocalAddress((conn as Socket).remoteAddress),
+      inside: this.#inside.has(conn),
+    };
     const connection = new Connection(client, output, identity, this.#parts);
     this.#connections.set(client, connection);
     stats.connections = this.#connections.size;
@@ -73,9 +74,14 @@ export class Connections {
     if (connection !== undefined) connection.identity = { ...connection.identity, user: user ?? null };
   }
 
-  isTransferClient(client: AedesClient): boolean {
-    const connection = this.#connections.get(client);
-    return connection !== undefined && isTransferClient(connection.identity);
+  /** The transfer client of the application connects by this stream, whatever it calls itself. */
+  markInside(conn: Duplex): void {
+    this.#inside.add(conn);
+  }
+
+  /** null: it has none, or has gone. */
+  identityOf(client: AedesClient): Identity | null {
+    return this.#connections.get(client)?.identity ?? null;
   }
 
   setHeld(connection: Connection, held: boolean): void {
@@ -87,12 +93,14 @@ export class Connections {
   close(): void {
     if (this.#keepAlive !== null) clearInterval(this.#keepAlive);
     for (const { conn, connected } of this.#connections.keys()) if (!connected) conn.destroy();
+    this.#parts.admission.close();
   }
 
   #connected(connection: Connection): void {
     const { client } = connection;
     const { sessions, limits, stats, capture } = this.#parts;
     client.subscriptions = {};
+    this.#parts.admission.connected(client.conn);
     // It may have gone while aedes was letting it in.
     if (client.closed) return;
     const session = sessions.open(client);

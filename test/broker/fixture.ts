@@ -37,6 +37,7 @@ export interface BrokerSettings {
   readonly limits?: Partial<BrokerLimits>;
   readonly capture?: Capture;
   readonly keys?: Keys;
+  readonly now?: () => number;
 }
 
 export function newClock(): Clock {
@@ -51,6 +52,7 @@ export async function startBroker(t: TestContext, settings: BrokerSettings = {})
     limits: { ...LIMITS, ...settings.limits },
     log,
     ...(settings.capture === undefined ? {} : { capture: settings.capture }),
+    ...(settings.now === undefined ? {} : { now: settings.now }),
   });
   await broker.listen();
   const tcp = await listen(broker, { protocol: 'tcp', host: '127.0.0.1', port: 0 });

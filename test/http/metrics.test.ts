@@ -29,6 +29,13 @@ const STREAM = [
 ];
 const BROKER = [
   'connections',
+  'connections_refused_full_total',
+  'connections_refused_address_total',
+  'connections_refused_rate_total',
+  'accept_failures_total',
+  'connect_timeouts_total',
+  'oversized_connects_total',
+  'tls_failures_total',
   'sessions',
   'subscriptions',
   'retained_messages',

@@ -15,7 +15,8 @@ const GROWTH = 8;
  * directly: see `wanted`.
  */
 export class FrameReader {
-  readonly #mostBytes: number;
+  /** Of a packet. */
+  mostBytes: number;
   #chunk: Buffer = NOTHING;
   #at = 0;
   /** A packet that is not whole yet: as far as it has come, how far that is, and how long it is; 0: there is none. */
@@ -33,9 +34,8 @@ export class FrameReader {
   size = 0;
   fault: FrameFault | null = null;
 
-  /** `mostBytes`: of a packet. */
   constructor(mostBytes: number) {
-    this.#mostBytes = mostBytes;
+    this.mostBytes = mostBytes;
   }
 
   /** Where the next chunk is to be read to, so that it need not be copied; null: anywhere. */
@@ -75,7 +75,7 @@ export class FrameReader {
     }
     const size = body - at + remaining;
     this.size = size;
-    if (size > this.#mostBytes) {
+    if (size > this.mostBytes) {
       this.fault = 'too-large';
       return false;
     }
