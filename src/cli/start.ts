@@ -45,10 +45,10 @@ export const startVerb = verb<ConfigOptions>({
 async function reload(app: App | null, log: Logger): Promise<void> {
   try {
     const reloaded = (await app?.reload()) ?? [];
-    log.info({ reloaded }, 'SIGHUP: reloaded');
+    log.info({ reloaded }, reloaded.length > 0 ? 'SIGHUP: reloaded' : 'SIGHUP: there is nothing to reload');
   } catch (thrown) {
     const error = asKnown(thrown);
-    log.error({ code: error.code, err: error }, 'SIGHUP: nothing was reloaded');
+    log.error({ code: error.code, err: error }, 'SIGHUP: nothing was reloaded, what was loaded before stays');
   }
 }
 
