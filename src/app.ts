@@ -17,6 +17,7 @@ import {
   type StreamInput,
 } from './config/schema.js';
 import { holdDataDir } from './data-dir.js';
+import { affordableConnections } from './descriptors.js';
 import { MqttStreamError } from './errors.js';
 import type { TakeBatch } from './exchange/handover.js';
 import { HttpInterface } from './http/server.js';
@@ -80,6 +81,7 @@ export class App {
     clock: Clock,
     clockStore: ClockStore,
     streams: Streams,
+    connections: number,
     releaseDataDir: () => Promise<void>,
   ) {
     this.config = config;
@@ -100,7 +102,7 @@ export class App {
     this.broker = new Broker({
       id: randomUUID(),
       keys: clock,
-      limits: config.limits,
+      limits: { ...config.limits, connections },
       log,
       capture: streams.exchange,
     });
@@ -151,7 +153,11 @@ export class App {
         ...(parts.onBatch === undefined ? {} : { onBatch: parts.onBatch }),
         ...(parts.recorderModules === undefined ? {} : { recorderModules: parts.recorderModules }),
       });
-      app = new App(config, log, catalog, clock, store, streams, releaseDataDir);
+      const connections = await affordableConnections(config.limits.connections);
+      if (connections < config.limits.connections) {
+        log.warn({ connections }, 'limits.connections needs more file descriptors than there are: ulimit -n');
+      }
+      app = new App(config, log, catalog, clock, store, streams, connections, releaseDataDir);
       await app.#open();
       return app;
     } catch (error) {
