@@ -26,5 +26,6 @@ export function mayPublish(identity: Identity, topic: string): boolean {
 }
 
 export function isLocalAddress(address: string | undefined): boolean {
-  return address === undefined || address === '::1' || /^(::ffff:)?127\./.test(address);
+  // A peer that has gone already has none: it may have been anywhere.
+  return address !== undefined && (address === '::1' || /^(::ffff:)?127\./.test(address));
 }

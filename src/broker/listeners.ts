@@ -96,9 +96,10 @@ function layerOf(broker: Broker, path: string | null, secure: ServerTlsOptions |
   let layer: Layer = null;
   if (path !== null) layer = webSocketServer(broker, path, secure);
   else if (secure !== null) layer = createTlsServer(secure, (socket) => broker.handle(socket));
-  layer?.on('tlsClientError', (error: Error, { remoteAddress: address }: TLSSocket) => {
+  layer?.on('tlsClientError', (error: Error, { authorizationError, remoteAddress: address }: TLSSocket) => {
     broker.stats.tlsFailures++;
-    broker.log.info({ address, reason: error.message }, 'a TLS handshake failed');
+    // Of a certificate that was not accepted Node says only that the socket was closed.
+    broker.log.info({ address, reason: authorizationError || error.message }, 'a TLS handshake failed');
   });
   return layer;
 }

@@ -102,10 +102,13 @@ for (const protocol of PROTOCOLS) {
     await until(() => broker.stats.tlsFailures === 2);
     assert.deepEqual(peers, []);
     const failures = log.lines.filter(({ text }) => text === 'a TLS handshake failed');
-    assert.deepEqual(
-      failures.map(({ level }) => level),
-      ['info', 'info'],
-    );
+    for (const [i, reason] of [
+      /peer did not return a certificate/,
+      /UNABLE_TO_VERIFY_LEAF_SIGNATURE/,
+    ].entries()) {
+      assert.equal(failures[i]!.level, 'info');
+      assert.match(JSON.stringify(failures[i]!.what), reason);
+    }
     assert.equal(await connects(t, listener, { ca, ...(await issued(authority, 'camera')) }), true);
     assert.deepEqual(peers, [{ commonName: 'camera', altNames: [] }]);
   });
@@ -143,6 +146,12 @@ for (const protocol of PROTOCOLS) {
       await once(socket, 'close');
     }
     await until(() => broker.stats.tlsFailures === 3);
+    // The length of a ClientHello, and a break.
+    const broken = connectSocket(listener.port, '127.0.0.1');
+    await once(broken, 'connect');
+    await new Promise((resolve) => broken.write(Buffer.of(0x16, 3, 1, 2, 0, 1), resolve));
+    broken.resetAndDestroy();
+    await until(() => broker.stats.tlsFailures === 4);
     assert.equal(await connects(t, listener, { ca }), true);
   });
 
@@ -184,6 +193,37 @@ for (const protocol of PROTOCOLS) {
     await client.publishAsync('a', 'x', { qos: 1 });
   });
 }
+
+test('renew: who was verified by the authority of before is verified again, also by a session that goes on', async (t) => {
+  const { open, ca, authority, folder, peers } = await secureBroker(t);
+  const trusted = join(folder, 'trusted.pem');
+  await copyFile(authority.ca, trusted);
+  const listener = await open('tls', { ca: trusted, requireClientCert: true });
+  const own = await contents(await authority.issue('camera'));
+  let session: Buffer | undefined;
+  const reach = async () => {
+    const socket = connectTls({
+      port: listener.port,
+      host: '127.0.0.1',
+      ca,
+      ...own,
+      ...(session && { session }),
+    });
+    t.after(() => socket.destroy());
+    socket.on('session', (given) => {
+      session = given;
+    });
+    await new WireClient(socket).connect();
+    return socket.isSessionReused();
+  };
+  assert.equal(await reach(), false);
+  assert.equal(await reach(), true);
+  await copyFile((await Authority.create(folder, 'elsewhere')).ca, trusted);
+  (await listener.renew())!();
+  await assert.rejects(reach());
+  const camera = { commonName: 'camera', altNames: [] };
+  assert.deepEqual(peers, [camera, camera]);
+});
 
 test('a listener without TLS has nothing to renew', async (t) => {
   const { tcp, ws } = await startBroker(t);
