@@ -1,5 +1,4 @@
-import { Server as HttpServer } from 'node:http';
-import { Server as HttpsServer } from 'node:https';
+import type { Server as HttpServer } from 'node:http';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import {
   createServer as createTlsServer,
@@ -77,7 +76,7 @@ export async function listen(broker: Broker, options: ListenerOptions): Promise<
     port,
     url: `${SCHEMES[protocol]}://${shown}:${port}${webSocket ? path : ''}`,
     renew: async () => {
-      if (tls === undefined || !(layer instanceof TlsServer || layer instanceof HttpsServer)) return null;
+      if (tls === undefined || !(layer instanceof TlsServer)) return null;
       const credentials = await loadCredentials(tls, log);
       return () => layer.setSecureContext(credentials);
     },
@@ -86,7 +85,7 @@ export async function listen(broker: Broker, options: ListenerOptions): Promise<
         // Its callback would wait for the connections.
         server.close();
         // Those that have become WebSockets are not meant by this.
-        if (layer instanceof HttpServer || layer instanceof HttpsServer) layer.closeAllConnections();
+        if (layer !== null && 'closeAllConnections' in layer) layer.closeAllConnections();
         setImmediate(resolve);
       }),
   };

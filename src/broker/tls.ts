@@ -38,6 +38,7 @@ const CLIENT_NAMES: ReadonlySet<string> = new Set(['DNS', 'email', 'URI']);
 export async function loadCredentials(options: TlsOptions, log: Log): Promise<SecureContextOptions> {
   const { certificate, key, keyPassphrase, ca, minVersion } = options;
   const keyText = await read(key);
+  const { mode } = await readable(key, stat(key));
   const context: SecureContextOptions = {
     cert: certificatesIn(certificate, await read(certificate)),
     key: keyText,
@@ -53,16 +54,19 @@ export async function loadCredentials(options: TlsOptions, log: Log): Promise<Se
     const text = `with its certificate ${certificate}: ${textOf(error)}`;
     throw new MqttStreamError('CREDENTIALS_INVALID', [key, text], { cause: error });
   }
-  const { mode } = await stat(key);
   if ((mode & READABLE_BY_OTHERS) !== 0) {
     log.warn({ file: key }, 'every user of this machine can read the private key: chmod o-r it');
   }
   return context;
 }
 
-async function read(file: string): Promise<string> {
+function read(file: string): Promise<string> {
+  return readable(file, readFile(file, 'utf8'));
+}
+
+async function readable<T>(file: string, reading: Promise<T>): Promise<T> {
   try {
-    return await readFile(file, 'utf8');
+    return await reading;
   } catch (error) {
     throw new MqttStreamError('CREDENTIALS_UNREADABLE', [file, textOf(error)], { cause: error });
   }

@@ -31,7 +31,7 @@ async function silent(
 }
 
 test('connections beyond the limit are refused, and one that goes makes room', async (t) => {
-  const { tcp, broker, log } = await startBroker(t, { limits: { connections: 2 } });
+  const { tcp, broker, log } = await startBroker(t, { limits: { connections: 2 }, now: () => 0 });
   const first = await WireClient.connect(t, tcp.port);
   const second = await WireClient.connect(t, tcp.port);
   for (let i = 0; i < 2; i++) await (await silent(t, tcp.port)).ended;
