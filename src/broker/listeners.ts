@@ -48,6 +48,9 @@ const BACKLOG = 4096;
 /** What reads connections that are let in: TLS, HTTP with its upgrade, both, or nothing between them and MQTT. */
 type Layer = TlsServer | HttpServer | null;
 
+/** `reason`: OpenSSL's words; they stand in the message as well, with its functions and files. */
+type HandshakeError = Error & { readonly reason?: string };
+
 /** Starts one listener. Rejects with PORT_IN_USE, LISTEN_FAILED, CREDENTIALS_UNREADABLE or CREDENTIALS_INVALID. */
 export async function listen(broker: Broker, options: ListenerOptions): Promise<Listener> {
   const { protocol, host, path = '/mqtt', tls } = options;
@@ -95,10 +98,11 @@ function layerOf(broker: Broker, path: string | null, secure: ServerTlsOptions |
   let layer: Layer = null;
   if (path !== null) layer = webSocketServer(broker, path, secure);
   else if (secure !== null) layer = createTlsServer(secure, (socket) => broker.handle(socket));
-  layer?.on('tlsClientError', (error: Error, { authorizationError, remoteAddress: address }: TLSSocket) => {
+  layer?.on('tlsClientError', (error: HandshakeError, { authorizationError, remoteAddress }: TLSSocket) => {
     broker.stats.tlsFailures++;
     // Of a certificate that was not accepted Node says only that the socket was closed.
-    broker.log.info({ address, reason: authorizationError || error.message }, 'a TLS handshake failed');
+    const reason = authorizationError || error.reason || error.message;
+    broker.log.info({ address: remoteAddress, reason }, 'a TLS handshake failed');
   });
   return layer;
 }
