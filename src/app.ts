@@ -19,6 +19,7 @@ import {
   type StreamInput,
 } from './config/schema.js';
 import { holdDataDir } from './data-dir.js';
+import { affordableConnections } from './descriptors.js';
 import { MqttStreamError } from './errors.js';
 import type { TakeBatch } from './exchange/handover.js';
 import { HttpInterface } from './http/server.js';
@@ -29,7 +30,7 @@ import { Transfers } from './query/transfers.js';
 import { within } from './recorder/keeper.js';
 import type { RecorderModules, StreamCount } from './recorder/protocol.js';
 import { Streams } from './streams.js';
-import { isOwnTopic, TRANSFER_USER, topicFault } from './topics.js';
+import { isOwnTopic, topicFault } from './topics.js';
 import { TransferClient } from './transfer/client.js';
 import { TRANSFER_TOPIC } from './transfer/topics.js';
 import { VERSION } from './version.js';
@@ -51,7 +52,6 @@ export interface Message {
   readonly retain?: boolean;
 }
 
-const EMBEDDED = 'embedded';
 /** How long a stop may take if nothing else is said. */
 const CLOSE_MS = 5000;
 
@@ -89,6 +89,7 @@ export class App {
     clockStore: ClockStore,
     streams: Streams,
     store: LevelPersistence,
+    connections: number,
     releaseDataDir: () => Promise<void>,
   ) {
     this.config = config;
@@ -111,19 +112,16 @@ export class App {
     this.broker = new Broker({
       id: randomUUID(),
       keys: clock,
-      limits: config.limits,
+      limits: { ...config.limits, connections },
       log,
       store,
-      now: () => time.wall() / 1000,
+      wall: () => time.wall() / 1000,
       capture: streams.exchange,
       audit,
       sys: { ...config.sys, version: VERSION },
     });
     this.transfers = new Transfers(catalog, config.dataDir, config.transfer.chunkBytes, (order) =>
-      this.broker.requestTransfer(
-        ownPacket(TRANSFER_TOPIC, JSON.stringify(order)),
-        `${TRANSFER_USER}-${EMBEDDED}`,
-      ),
+      this.broker.requestTransfer(ownPacket(TRANSFER_TOPIC, JSON.stringify(order))),
     );
     this.requests = new Requests({
       catalog,
@@ -178,7 +176,23 @@ export class App {
         sync: config.persistence.sync,
         onFault: (error) => log.error({ err: error }, 'sessions could not be stored yet'),
       });
-      app = new App(config, log, audit, time, catalog, clock, clockStore, streams, store, releaseDataDir);
+      const connections = await affordableConnections(config.limits.connections);
+      if (connections < config.limits.connections) {
+        log.warn({ connections }, 'limits.connections needs more file descriptors than there are: ulimit -n');
+      }
+      app = new App(
+        config,
+        log,
+        audit,
+        time,
+        catalog,
+        clock,
+        clockStore,
+        streams,
+        store,
+        connections,
+        releaseDataDir,
+      );
       await app.#open();
       return app;
     } catch (error) {
@@ -241,6 +255,21 @@ export class App {
     });
   }
 
+  /**
+   * Reads again what may change while running: certificates. Answers with what was read; rejects with
+   * CREDENTIALS_UNREADABLE or CREDENTIALS_INVALID, and then nothing has changed.
+   */
+  async reload(): Promise<readonly string[]> {
+    const renewals = await Promise.all(
+      this.listeners.map(async (listener) => ({ listener, use: await listener.renew() })),
+    );
+    return renewals.flatMap(({ listener, use }) => {
+      if (use === null) return [];
+      use();
+      return [`the certificate of ${listener.url}`];
+    });
+  }
+
   get closing(): boolean {
     return this.#closing !== null;
   }
@@ -285,13 +314,9 @@ export class App {
         state,
       });
     }
-    const [first] = this.listeners;
-    if (config.transfer.embedded && first !== undefined) {
-      this.#transferClient = await TransferClient.start({
-        url: localUrl(first),
-        log: this.log,
-        random: () => EMBEDDED,
-      });
+    if (config.transfer.embedded) {
+      const connect = () => this.broker.connectInside();
+      this.#transferClient = await TransferClient.start({ connect, log: this.log });
     }
     this.audit.record({ audit: 'config', change: 'started' });
     this.#opened = true;
@@ -341,11 +366,6 @@ export class App {
 
 export function createApp(input: ConfigInput = {}, parts: AppParts = {}): Promise<App> {
   return App.start(input, parts);
-}
-
-/** A listener on all addresses is reached on this machine. */
-function localUrl({ url, host }: Listener): string {
-  return host === '0.0.0.0' || host === '::' ? url.replace(/\/\/[^/]*:/, '//127.0.0.1:') : url;
 }
 
 /** What the files say of the clock that made their keys. */

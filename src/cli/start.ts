@@ -1,4 +1,5 @@
 import { type App, createApp } from '../app.js';
+import { asKnown } from '../errors.js';
 import { createLog, type Logger } from '../log.js';
 import { type ConfigOptions, configOf, withConfig } from './config-options.js';
 import { FAILED, OK } from './failure.js';
@@ -25,9 +26,10 @@ export const startVerb = verb<ConfigOptions>({
       terminal.out(options.json ? JSON.stringify({ event, ...fields }) : text);
 
     const end = Promise.race([stopSignal(), fault(log)]);
-    process.on('SIGHUP', () => log.info('SIGHUP is ignored: the configuration is read at the start only'));
+    let app: App | null = null;
+    process.on('SIGHUP', () => void reload(app, log));
     if (config.streams.length === 0) log.warn('no stream is configured: nothing is captured');
-    const app = await createApp(config, { log });
+    app = await createApp(config, { log });
     announce(app, say);
 
     const reason = await end;
@@ -38,6 +40,17 @@ export const startVerb = verb<ConfigOptions>({
     return unwritten.length === 0 && reason !== 'fault' ? OK : FAILED;
   },
 });
+
+/** On SIGHUP. */
+async function reload(app: App | null, log: Logger): Promise<void> {
+  try {
+    const reloaded = (await app?.reload()) ?? [];
+    log.info({ reloaded }, reloaded.length > 0 ? 'SIGHUP: reloaded' : 'SIGHUP: there is nothing to reload');
+  } catch (thrown) {
+    const error = asKnown(thrown);
+    log.error({ code: error.code, err: error }, 'SIGHUP: nothing was reloaded, what was loaded before stays');
+  }
+}
 
 type Say = (event: string, fields: object, text: string) => void;
 

@@ -1,16 +1,19 @@
 import { randomBytes } from 'node:crypto';
 import { asKnown, MqttStreamError, textOf } from '../errors.js';
 import { TRANSFER_USER } from '../topics.js';
-import { Connection, ConnectionLost, type ConnectionOptions, type TransferLog } from './connection.js';
+import {
+  type Broker,
+  Connection,
+  ConnectionLost,
+  type ConnectionOptions,
+  type TransferLog,
+} from './connection.js';
 import { type Abort, parseMessage, type TransferRequest, transferRequestSchema } from './messages.js';
 import { type Sending, sendFile } from './sending.js';
 import { type OpenFile, openForReading, Source } from './source.js';
 import { fileTopic, type Step, TRANSFER_TOPIC } from './topics.js';
 
-export interface TransferClientOptions {
-  /** `mqtt://`, `mqtts://`, `ws://`, `wss://`; a password in it is used, a user name is not. */
-  readonly url: string;
-  readonly password?: string;
+interface TransferSettings {
   /** Instead of the `root` of requests: where this machine has the data folder. */
   readonly dataDir?: string;
   readonly log: TransferLog;
@@ -21,6 +24,9 @@ export interface TransferClientOptions {
   /** How long `close` tries to tell receivers about files it does not send any more. */
   readonly closeMs?: number;
 }
+
+/** A user name in the URL is not used. */
+export type TransferClientOptions = TransferSettings & Broker;
 
 interface Job extends Sending {
   readonly id: string;
@@ -53,14 +59,10 @@ export class TransferClient {
     const client = new TransferClient(options);
     const random = options.random ?? (() => randomBytes(8).toString('hex'));
     client.#connection = await Connection.open({
-      url: options.url,
+      ...('connect' in options ? options : { ...options, username: options.username ?? TRANSFER_USER }),
       clientId: `${TRANSFER_USER}-${random()}`,
-      username: TRANSFER_USER,
-      password: options.password,
       filter: TRANSFER_TOPIC,
-      log: options.log,
       onMessage: (_topic, payload) => client.#onRequest(payload),
-      reconnectMs: options.reconnectMs,
     });
     // Requests that came with the subscription have waited for this.
     void client.#serve();

@@ -86,10 +86,10 @@ test('what cannot be written is named, with the reason; exit code 1', async (t) 
   );
 });
 
-test('SIGHUP changes nothing', async (t) => {
+test('SIGHUP without certificates changes nothing', async (t) => {
   const program = await started(t, await configFile(await tempFolder(t)));
   program.child.kill('SIGHUP');
-  await program.says(/SIGHUP is ignored/, 'stderr');
+  await program.says(/SIGHUP: there is nothing to reload/, 'stderr');
   assert.equal((await fetch(`${program.http}/healthz`)).status, 200);
   program.child.kill('SIGTERM');
   assert.equal(await program.exit(), 0);

@@ -9,6 +9,8 @@ export interface Identity {
   readonly address: string | null;
   /** The address is of this machine. */
   readonly local: boolean;
+  /** The application itself made the connection, within the process: it is its transfer client. */
+  readonly inside: boolean;
 }
 
 /** What a CONNECT brings. */
@@ -73,7 +75,7 @@ export const OPEN_ACCESS: Access = {
   mayReceive: () => true,
   restrictsDelivery: false,
   mayReadHistory: () => true,
-  isTransferClient: ({ local, user }) => local && user === TRANSFER_USER,
+  isTransferClient: ({ inside, local, user }) => inside || (local && user === TRANSFER_USER),
   onChange: () => {},
 };
 
