@@ -17,7 +17,6 @@ import { parseRules } from './config/acl.js';
 import type { AuthenticationConfig } from './config/authentication.js';
 import type { Config } from './config/schema.js';
 import { MqttStreamError, textOf } from './errors.js';
-import { TRANSFER_USER } from './topics.js';
 
 type AccessConfig = Pick<Config, 'authentication' | 'acl'>;
 type LogLine = (fields: object, text: string) => void;
@@ -37,12 +36,7 @@ export interface FileAccess {
 export interface AccessParts {
   readonly log: AccessLog;
   readonly fs: FileAccess;
-  /** Of the transfer client inside this process. */
-  readonly transferPassword: string;
 }
-
-/** The client id of the transfer client inside the process. */
-export const EMBEDDED_TRANSFER = `${TRANSFER_USER}-embedded`;
 
 /** Passwords looked at together, of the four threads of Node's pool, and logins that wait for it. */
 const HASHES = { most: 2, waiting: 256 };
@@ -77,7 +71,7 @@ class Lasting {
 /** Rejects with a code of the table if a file cannot be used. */
 export async function openAccess(config: AccessConfig, parts: AccessParts) {
   const { authentication, acl } = config;
-  const { log, transferPassword: password } = parts;
+  const { log } = parts;
   if (authentication.length === 0 && acl.file === undefined && acl.rules.length === 0) return OPEN_ACCESS;
   const lasting = new Lasting(log);
   const failures = new Failures({
@@ -88,13 +82,13 @@ export async function openAccess(config: AccessConfig, parts: AccessParts) {
     const chain = await Promise.all(authentication.map((link) => authenticatorOf(link, lasting, parts)));
     return { chain: chain.length === 0 ? null : chain, rules: await rulesOf(config, parts) };
   };
-  return ConfiguredAccess.open({ build, failures, embedded: { clientId: EMBEDDED_TRANSFER, password }, log });
+  return ConfiguredAccess.open({ build, failures, log });
 }
 
 /** The rules of a configuration, wherever they are written. */
 export async function rulesOf(
   { authentication, acl }: AccessConfig,
-  { log, fs }: Omit<AccessParts, 'transferPassword'>,
+  { log, fs }: AccessParts,
 ): Promise<Rules> {
   const written: WrittenRule[] =
     acl.file === undefined
@@ -111,15 +105,7 @@ export async function rulesOf(
       'there is authentication but no rule: clients get in and may do nothing; write some under acl',
     );
   }
-  const transfer: WrittenRule = {
-    permit: 'allow',
-    user: TRANSFER_USER,
-    clientId: EMBEDDED_TRANSFER,
-    action: ['publish', 'subscribe'],
-    topic: ['ParquetFile/#', '$STREAM/transfer'],
-    place: 'built in',
-  };
-  return new Rules(written, authentication.length === 0 ? 'allow' : 'deny', [transfer]);
+  return new Rules(written, authentication.length === 0 ? 'allow' : 'deny');
 }
 
 async function authenticatorOf(

@@ -3,9 +3,9 @@ import { BlockList, isIP, isIPv4 } from 'node:net';
 
 const MAPPED = /^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i;
 
-/** A peer without an address is inside this process. */
 export function isLocalAddress(address: string | undefined): boolean {
-  return address === undefined || address === '::1' || /^(::ffff:)?127\./.test(address);
+  // A peer that has gone already has none: it may have been anywhere.
+  return address !== undefined && (address === '::1' || /^(::ffff:)?127\./.test(address));
 }
 
 /** A test for one address or a range such as `10.0.0.0/8`; null if it is neither. */

@@ -1,8 +1,8 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import * as files from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { EMBEDDED_TRANSFER, openAccess } from './access.js';
+import { openAccess } from './access.js';
 import { outletOf, ownPacket, replyBy } from './answers.js';
 import { AuditLog } from './audit-log.js';
 import type { Access } from './broker/access/access.js';
@@ -21,6 +21,7 @@ import {
   type StreamInput,
 } from './config/schema.js';
 import { holdDataDir } from './data-dir.js';
+import { affordableConnections } from './descriptors.js';
 import { MqttStreamError } from './errors.js';
 import type { TakeBatch } from './exchange/handover.js';
 import { HttpInterface } from './http/server.js';
@@ -69,8 +70,6 @@ export class App {
   readonly transfers: Transfers;
   readonly audit: AuditLog;
   readonly listeners: Listener[] = [];
-  /** By which the broker knows the transfer client inside this process. */
-  readonly #transferPassword: string;
   readonly #reader: FileReader;
   readonly #clockStore: ClockStore;
   readonly #store: LevelPersistence;
@@ -94,7 +93,7 @@ export class App {
     streams: Streams,
     store: LevelPersistence,
     access: Access,
-    transferPassword: string,
+    connections: number,
     releaseDataDir: () => Promise<void>,
   ) {
     this.config = config;
@@ -105,7 +104,6 @@ export class App {
     this.streams = streams;
     this.#store = store;
     this.access = access;
-    this.#transferPassword = transferPassword;
     this.#clockStore = clockStore;
     this.#releaseDataDir = releaseDataDir;
     clock.onCorrection = (correction) => {
@@ -119,17 +117,17 @@ export class App {
     this.broker = new Broker({
       id: randomUUID(),
       keys: clock,
-      limits: config.limits,
+      limits: { ...config.limits, connections },
       log,
       store,
-      now: () => time.wall() / 1000,
+      wall: () => time.wall() / 1000,
       capture: streams.exchange,
       audit,
       sys: { ...config.sys, version: VERSION },
       access,
     });
     this.transfers = new Transfers(catalog, config.dataDir, config.transfer.chunkBytes, (order) =>
-      this.broker.requestTransfer(ownPacket(TRANSFER_TOPIC, JSON.stringify(order)), EMBEDDED_TRANSFER),
+      this.broker.requestTransfer(ownPacket(TRANSFER_TOPIC, JSON.stringify(order))),
     );
     this.requests = new Requests({
       catalog,
@@ -156,8 +154,7 @@ export class App {
     const config = parseConfig(input);
     const log = parts.log ?? createLog(config.log, (line) => process.stderr.write(line));
     const time = parts.time ?? systemTime();
-    const transferPassword = randomBytes(32).toString('hex');
-    const access = await openAccess(config, { log, fs: files, transferPassword });
+    const access = await openAccess(config, { log, fs: files });
     const releaseDataDir = await holdDataDir(config.dataDir);
     let audit: AuditLog | null = null;
     let opening: ClockOpening | null = null;
@@ -186,6 +183,10 @@ export class App {
         sync: config.persistence.sync,
         onFault: (error) => log.error({ err: error }, 'sessions could not be stored yet'),
       });
+      const connections = await affordableConnections(config.limits.connections);
+      if (connections < config.limits.connections) {
+        log.warn({ connections }, 'limits.connections needs more file descriptors than there are: ulimit -n');
+      }
       app = new App(
         config,
         log,
@@ -197,7 +198,7 @@ export class App {
         streams,
         store,
         access,
-        transferPassword,
+        connections,
         releaseDataDir,
       );
       await app.#open();
@@ -262,10 +263,25 @@ export class App {
     });
   }
 
-  /** Reads the files of users, keys and rules again. Rejects if one cannot be used: then all stays as it was. */
-  async reload(): Promise<void> {
-    await this.access.reload();
-    this.audit.record({ audit: 'config', change: 'reloaded' });
+  /**
+   * Reads again what may change while running: certificates, users, keys and rules. Answers with what was read; rejects
+   * with the code of what cannot be used, and then nothing has changed.
+   */
+  async reload(): Promise<readonly string[]> {
+    const renewals = await Promise.all([
+      this.access.renew().then((use) => ({ what: 'users, keys and rules', use })),
+      ...this.listeners.map(async (listener) => ({
+        what: `the certificate of ${listener.url}`,
+        use: await listener.renew(),
+      })),
+    ]);
+    const reloaded = renewals.flatMap(({ what, use }) => {
+      if (use === null) return [];
+      use();
+      return [what];
+    });
+    if (reloaded.length > 0) this.audit.record({ audit: 'config', change: 'reloaded' });
+    return reloaded;
   }
 
   get closing(): boolean {
@@ -317,14 +333,9 @@ export class App {
         state,
       });
     }
-    const [first] = this.listeners;
-    if (config.transfer.embedded && first !== undefined) {
-      this.#transferClient = await TransferClient.start({
-        url: localUrl(first),
-        log: this.log,
-        password: this.#transferPassword,
-        clientId: EMBEDDED_TRANSFER,
-      });
+    if (config.transfer.embedded) {
+      const connect = () => this.broker.connectInside();
+      this.#transferClient = await TransferClient.start({ connect, log: this.log });
     }
     this.audit.record({ audit: 'config', change: 'started' });
     this.#opened = true;
@@ -374,11 +385,6 @@ export class App {
 
 export function createApp(input: ConfigInput = {}, parts: AppParts = {}): Promise<App> {
   return App.start(input, parts);
-}
-
-/** A listener on all addresses is reached on this machine. */
-function localUrl({ url, host }: Listener): string {
-  return host === '0.0.0.0' || host === '::' ? url.replace(/\/\/[^/]*:/, '//127.0.0.1:') : url;
 }
 
 /** What the files say of the clock that made their keys. */

@@ -33,6 +33,12 @@ export const ERRORS = {
     status: 409,
   },
   LISTEN_FAILED: { message: 'cannot listen on %s:%d: %s', reason: 0x83, status: 500 },
+  CREDENTIALS_UNREADABLE: { message: 'cannot read %s: %s', reason: 0x83, status: 500 },
+  CREDENTIALS_INVALID: {
+    message: '%s cannot be used for TLS: %s; a certificate and its private key are needed, both PEM',
+    reason: 0x83,
+    status: 500,
+  },
 
   // stored sessions
   STORE_IN_USE: {

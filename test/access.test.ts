@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { exportJWK, generateKeyPair } from 'jose';
 import { openAccess } from '../src/access.js';
-import { OPEN_ACCESS } from '../src/broker/access/access.js';
+import { type Access, OPEN_ACCESS } from '../src/broker/access/access.js';
 import { passwordHashText } from '../src/broker/access/password-hash.js';
 import { type ConfigInput, parseConfig } from '../src/config/schema.js';
 import { temporaryFolder } from './app-fixture.js';
@@ -50,12 +50,16 @@ class Place {
   }
 
   open(input: Input = this.input) {
-    const parts = { log: this.log, fs: { readFile, stat }, transferPassword: 'secret' };
+    const parts = { log: this.log, fs: { readFile, stat } };
     return openAccess(parseConfig(input), parts);
   }
 }
 
-const ADA = { clientId: 'c', user: 'ada', address: null, local: true };
+async function reload(access: Access): Promise<void> {
+  (await access.renew())?.();
+}
+
+const ADA = { clientId: 'c', user: 'ada', address: null, local: true, inside: false };
 
 test('nothing configured: everybody may do everything', async (t) => {
   const place = await Place.make(t);
@@ -100,7 +104,7 @@ for (const [file, text, code, says] of FAULTS) {
     if (text === null) await rm(place[file]);
     else await writeFile(place[file], text);
     await assert.rejects(place.open(), { code, message: says });
-    await assert.rejects(access.reload(), { code, message: says });
+    await assert.rejects(reload(access), { code, message: says });
     assert.equal(changes, 0);
     assert.equal(access.mayPublish(ADA, 'a/b'), true);
     const right = credentials({ user: 'ada', password: 'one' });
@@ -115,7 +119,7 @@ test('a reload reads users and rules again', async (t) => {
   assert.equal((await access.authenticate(bob)).allowed, false);
   await writeFile(place.users, `bob:${HASH}\n`);
   await writeFile(place.acl, RULES.replace('a/#', 'b/#'));
-  await access.reload();
+  await reload(access);
   assert.equal((await access.authenticate(bob)).allowed, true);
   const ada = credentials({ user: 'ada', password: 'one' });
   assert.equal((await access.authenticate(ada)).allowed, false);

@@ -3,10 +3,18 @@ import { test } from 'node:test';
 import { addressMatcher, isLocalAddress } from '../src/addresses.js';
 
 test('addresses of this machine', () => {
-  for (const address of ['127.0.0.1', '127.1.2.3', '::1', '::ffff:127.0.0.1', undefined]) {
+  for (const address of ['127.0.0.1', '127.1.2.3', '::1', '::ffff:127.0.0.1']) {
     assert.ok(isLocalAddress(address), address);
   }
-  for (const address of ['10.0.0.1', '::ffff:10.0.0.1', '1127.0.0.1', 'fe80::1', '12.127.0.1', '']) {
+  for (const address of [
+    '10.0.0.1',
+    '::ffff:10.0.0.1',
+    '1127.0.0.1',
+    'fe80::1',
+    '12.127.0.1',
+    '',
+    undefined,
+  ]) {
     assert.ok(!isLocalAddress(address), address);
   }
 });

@@ -92,7 +92,7 @@ export async function started(t: TestContext, config: ConfigInput, parts: AppPar
   const log = new MemoryLog();
   const app = await createApp(config, { log: log.log, ...parts });
   atEnd(t, () => app.close(2000));
-  return { app, log, url: app.listeners[0]!.url };
+  return { app, log, url: app.listeners[0]?.url ?? '' };
 }
 
 let clients = 0;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { IPublishPacket, MqttClient } from 'mqtt';
+import type { ConfigInput } from '../src/config/schema.js';
 import {
   configOf,
   connected,
@@ -23,8 +24,8 @@ interface Answer {
 
 const answerOf = ({ payload }: IPublishPacket): Answer => JSON.parse(payload.toString());
 
-async function rig(t: TestContext) {
-  const { app, url, log } = await started(t, configOf(await temporaryFolder(t)));
+async function rig(t: TestContext, more: Partial<ConfigInput> = {}) {
+  const { app, url, log } = await started(t, configOf(await temporaryFolder(t), more));
   const client = await connected(t, url);
   await client.subscribeAsync(['$STREAM/result/#', 'MQfile/#', 'ParquetFile/#', 'answers/#'], { qos: 1 });
   return { app, url, log, client };
@@ -96,7 +97,7 @@ test('a request that is wrong is answered, and the connection lives on', async (
 });
 
 test('a client with a hostile id gets its answer or none, and the broker lives on', async (t) => {
-  const { client, url } = await rig(t);
+  const { client, url } = await rig(t, { limits: { connectBytes: '128KiB' } });
   for (const clientId of ['a+#b', 'x'.repeat(65_535), '日'.repeat(21_845), '__proto__']) {
     const hostile = await connected(t, url, { clientId });
     const [answer] = await Promise.all([

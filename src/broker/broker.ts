@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import { type Audit, NO_AUDIT } from '../audit.js';
 import { isOwnTopic } from '../topics.js';
 import { type Access, type Identity, NOT_AUTHORIZED, OPEN_ACCESS } from './access/access.js';
+import { Admission, type AdmissionLimits } from './admission.js';
 import { AedesBase, type AedesClient, type InProcessDeliver, type PublishPacket } from './aedes-internals.js';
 import { type Capture, NO_CAPTURE, type Origin } from './capture.js';
 import { Connections } from './connections.js';
@@ -11,6 +12,7 @@ import { Router, type Target } from './delivery/router.js';
 import { TopicTable } from './delivery/topic-table.js';
 import { Turn } from './delivery/turn.js';
 import { variantOf } from './delivery/variant.js';
+import { duplexPair } from './duplex-pair.js';
 import { handleAcknowledgement } from './handlers/acks.js';
 import { handleConnect } from './handlers/connect.js';
 import { handlePacket } from './handlers/handlers.js';
@@ -29,10 +31,10 @@ import { unawaited } from './store/unawaited.js';
 import { NO_SYS, Sys, type SysOptions } from './sys/sys.js';
 import { Wills } from './wills.js';
 
-export interface BrokerLimits extends OutboxLimits, PublishLimits {
-  /** Largest packet taken, bytes. */
+export interface BrokerLimits extends OutboxLimits, PublishLimits, AdmissionLimits {
+  /** Largest CONNECT and largest packet taken, bytes. */
+  readonly connectBytes: number;
   readonly packetBytes: number;
-  readonly connections: number;
   readonly topicLevels: number;
   /** Longest keep-alive, ms; 0: any. */
   readonly keepAlive: number;
@@ -50,11 +52,13 @@ export interface BrokerOptions {
   /** Closed by whoever opened it. */
   readonly store: LevelPersistence;
   /** Wall time, ms. */
-  readonly now?: () => number;
+  readonly wall?: () => number;
   readonly capture?: Capture;
   readonly access?: Access;
   readonly audit?: Audit;
   readonly sys?: SysOptions;
+  /** Milliseconds that only rise. */
+  readonly now?: () => number;
 }
 
 /** What the rest of the house hears from the broker. */
@@ -74,6 +78,9 @@ export interface BrokerEvents {
  */
 export class Broker extends AedesBase {
   readonly stats = new BrokerStats();
+  /** Asked by listeners, before anything of a connection is read. */
+  readonly admission: Admission;
+  readonly limits: BrokerLimits;
   readonly retained: Retained;
   readonly router = new Router();
   readonly sessions: Sessions;
@@ -85,7 +92,7 @@ export class Broker extends AedesBase {
     onTransferGone: () => {},
   };
   readonly #topics: TopicTable;
-  readonly #log: Log;
+  readonly log: Log;
   readonly #store: LevelPersistence;
   readonly #audit: Audit;
   /** Where aedes tells of clients and of itself. */
@@ -100,26 +107,21 @@ export class Broker extends AedesBase {
   /** Somebody listens to aedes' event `publish`. */
   #watched = false;
 
-  constructor({
-    id,
-    keys,
-    limits,
-    log,
-    store,
-    now = Date.now,
-    capture = NO_CAPTURE,
-    access = OPEN_ACCESS,
-    audit = NO_AUDIT,
-    sys = NO_SYS,
-  }: BrokerOptions) {
+  constructor(options: BrokerOptions) {
+    const { id, keys, limits, log, store, capture = NO_CAPTURE, access = OPEN_ACCESS } = options;
+    const { audit = NO_AUDIT, sys = NO_SYS, wall = Date.now, now = () => performance.now() } = options;
     super({
       id,
       persistence: store,
       maximumPacketSize: limits.packetBytes,
+      connectTimeout: limits.connectTimeout,
       mq: inProcessEmitter(() => this.router),
     });
     this.clients = Object.create(null) as typeof this.clients;
     this.brokers = Object.create(null) as typeof this.brokers;
+    this.admission = new Admission(limits, this.stats, log, audit, now);
+    this.limits = limits;
+    this.#aedesTopics = `$SYS/${id}/`;
     this.retained = new Retained(id, (packet) => unawaited(store.storeRetained(packet)));
     this.#topics = new TopicTable(limits.topicLevels);
     this.#wills = new Wills({
@@ -138,11 +140,10 @@ export class Broker extends AedesBase {
         keys.look();
         return keys.give();
       },
-      now,
+      now: wall,
     });
-    this.#log = log;
+    this.log = log;
     this.#audit = audit;
-    this.#aedesTopics = `$SYS/${id}/`;
     this.#store = store;
     this.#capture = capture;
     this.#access = access;
@@ -155,7 +156,7 @@ export class Broker extends AedesBase {
       router: this.router,
       retained: this.retained,
       store: { written: () => store.unwritten },
-      onFault: (error) => this.#log.error({ err: error }, 'a message could not be stored or delivered'),
+      onFault: (error) => this.log.error({ err: error }, 'a message could not be stored or delivered'),
       onPublished: {
         wanted: () => this.#watched,
         call: (packet) => this.emit('publish', packet, null),
@@ -187,7 +188,7 @@ export class Broker extends AedesBase {
       capture,
       sessions: this.sessions,
       stats: this.stats,
-      log,
+      admission: this.admission,
       audit,
       status: this.sys.status,
       access,
@@ -263,7 +264,7 @@ export class Broker extends AedesBase {
       this.#pipeline.publish(message, origin, finished === undefined ? NOBODY : insidePublisher(finished));
     } catch (error) {
       // A will is published in the middle of closing a connection, where nobody catches.
-      this.#log.error({ err: error, topic: whole.topic }, 'a message could not be published');
+      this.log.error({ err: error, topic: whole.topic }, 'a message could not be published');
       finished?.(error instanceof Error ? error : new Error(String(error)));
     }
   }
@@ -273,16 +274,25 @@ export class Broker extends AedesBase {
     this.#pipeline.deliver(this.#message(packet), busy);
   }
 
+  /** A stream to this broker for the transfer client that runs inside. */
+  connectInside(): Duplex {
+    const [ours, theirs] = duplexPair();
+    this.#connections.markInside(ours);
+    this.handle(ours);
+    return theirs;
+  }
+
   /**
-   * Hands a request to one transfer client: one that runs by itself if there is one, else the embedded one. False:
-   * none has subscribed yet.
+   * Hands a request to one transfer client: one that runs by itself if there is one, else the one inside. False: none
+   * has subscribed yet.
    */
-  requestTransfer(packet: PublishPacket, embeddedId: string | null): boolean {
+  requestTransfer(packet: PublishPacket): boolean {
     let chosen: Target | null = null;
     for (const target of this.router.find(packet.topic).targets) {
       const client = this.clients[target.session.clientId];
-      if (client === undefined || !this.#connections.isTransferClient(client)) continue;
-      if (chosen === null || chosen.session.clientId === embeddedId) chosen = target;
+      const identity = client === undefined ? null : this.#connections.identityOf(client);
+      if (identity === null || !this.#access.isTransferClient(identity)) continue;
+      if (chosen === null || !identity.inside) chosen = target;
     }
     const outbox = chosen?.session.outbox;
     if (outbox === null || outbox === undefined) return false;

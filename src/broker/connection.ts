@@ -10,7 +10,7 @@ import type { Output } from './delivery/output.js';
 import { SafeOrder } from './delivery/safe-order.js';
 import type { TopicTable } from './delivery/topic-table.js';
 import type { Flushable, Turn } from './delivery/turn.js';
-import { type PacketFault, unreadable } from './packet-fault.js';
+import { PACKET_TOO_LARGE, type PacketFault, unreadable } from './packet-fault.js';
 import type { Publisher } from './pipeline.js';
 import { readAcknowledgement } from './reading/acknowledgement-reader.js';
 import { readConnect } from './reading/connect-reader.js';
@@ -38,12 +38,16 @@ export interface Handlers {
 }
 
 /** What is known of the other end before it says anything. */
-export type Peer = Pick<Credentials, 'address' | 'local' | 'certificate'>;
+export type Peer = Pick<Credentials, 'address' | 'local' | 'inside' | 'certificate'>;
 
 /** What all connections have in common. */
 export interface ConnectionParts {
-  /** Largest packet taken, bytes, and most levels of a topic. */
-  readonly limits: PublishLimits & { readonly packetBytes: number; readonly topicLevels: number };
+  /** Largest packet taken, the first one and any other, bytes; most levels of a topic. */
+  readonly limits: PublishLimits & {
+    readonly connectBytes: number;
+    readonly packetBytes: number;
+    readonly topicLevels: number;
+  };
   readonly topics: TopicTable;
   readonly turn: Turn;
   readonly stats: BrokerStats;
@@ -54,8 +58,6 @@ const CONNECT = 1;
 const PUBLISH = 3;
 const PINGRESP = Buffer.of(0xd0, 0);
 const KEEP_ALIVE_TIMEOUT = 0x8d;
-/** A CONNECT is not longer, whatever else clients may send: there are seven fields of 64 KiB, and user properties. */
-const MOST_CONNECT_BYTES = 512 * 1024;
 /** A client that takes none of its acknowledgements is not read any more after about as many as there are identifiers. */
 const MOST_UNANSWERED = 65_535;
 
@@ -110,7 +112,7 @@ export class Connection implements Flushable {
     this.output = output;
     this.peer = peer;
     this.#parts = parts;
-    this.#frames = new FrameReader(Math.min(parts.limits.packetBytes, MOST_CONNECT_BYTES));
+    this.#frames = new FrameReader(Math.min(parts.limits.connectBytes, parts.limits.packetBytes));
     this.#publishes = new PublishReader(parts.topics, parts.limits);
     takeReading(client, (chunk) => this.#arrived(chunk));
     (client.conn as ReadingSocket).wanted = () => this.#frames.wanted();
@@ -276,7 +278,9 @@ export class Connection implements Flushable {
       if (this.#unanswered > MOST_UNANSWERED) this.#holdUntilDrained();
     }
     this.#reading = false;
-    if (frames.fault !== null && !this.#over) this.refuse(frames.fault);
+    if (frames.fault === null || this.#over) return;
+    if (!this.#greeted && frames.fault.reason === PACKET_TOO_LARGE) this.#parts.stats.oversizedConnects++;
+    this.refuse(frames.fault);
   }
 
   #holdUntilDrained(): void {

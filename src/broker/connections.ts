@@ -3,25 +3,26 @@ import type { Duplex } from 'node:stream';
 import type { IConnectPacket } from 'mqtt-packet';
 import { isLocalAddress } from '../addresses.js';
 import type { Audit } from '../audit.js';
-import type { Access } from './access/access.js';
+import type { Access, Identity } from './access/access.js';
+import type { Admission } from './admission.js';
 import { type AedesClient, letIn } from './aedes-internals.js';
 import type { Capture } from './capture.js';
 import { Connection, type ConnectionParts } from './connection.js';
 import { Outbox, type OutboxLimits } from './delivery/outbox.js';
 import { Output } from './delivery/output.js';
 import { ConnectionPublisher } from './handlers/publish.js';
-import type { Log } from './log.js';
 import type { Session } from './session.js';
 import type { Sessions } from './sessions.js';
 import type { ClientStatus } from './sys/client-status.js';
+import { peerCertificate } from './tls.js';
 
 /** What connections are made of, and whom they tell. */
 export interface ConnectionsParts extends ConnectionParts {
-  readonly limits: OutboxLimits & ConnectionParts['limits'] & { readonly connections: number };
+  readonly limits: OutboxLimits & ConnectionParts['limits'];
+  readonly admission: Admission;
   readonly access: Access;
   readonly capture: Capture;
   readonly sessions: Sessions;
-  readonly log: Log;
   readonly audit: Audit;
   /** null: nobody is told who connects and disconnects. */
   readonly status: ClientStatus | null;
@@ -43,6 +44,7 @@ export class Connections {
   /** Those that have a session, or are about to. */
   readonly #byClientId = new Map<string, Connection>();
   readonly #held = new Set<Connection>();
+  readonly #inside = new WeakSet<Duplex>();
   #keepAlive: NodeJS.Timeout | null = null;
 
   constructor(parts: ConnectionsParts) {
@@ -62,22 +64,23 @@ export class Connections {
     this.#keepAlive.unref();
   }
 
-  /** Takes a new connection, which aedes has `accept`ed, or ends it if there are too many or none are wanted. */
+  /** Takes a new connection, which aedes has `accept`ed, or ends it if none are wanted. */
   accept(conn: Duplex, accept: (conn: Duplex) => AedesClient, wanted: boolean): AedesClient {
-    const { limits, turn, stats, log, audit } = this.#parts;
-    const address = (conn as Socket).remoteAddress ?? null;
-    const full = this.#connections.size >= limits.connections;
-    if (!wanted || full) {
-      if (wanted) {
-        log.warn({ most: limits.connections }, 'a connection was refused: there are too many');
-        audit.record({ audit: 'refused', client: null, user: null, address, reason: 'too many connections' });
-      }
+    const { turn, stats } = this.#parts;
+    if (!wanted) {
       conn.destroy();
       return accept(conn);
     }
     const output = new Output(conn, turn, stats);
     const client = accept(conn);
-    const peer = { address, local: isLocalAddress(address ?? undefined), certificate: null };
+    const { remoteAddress } = conn as Socket;
+    const inside = this.#inside.has(conn);
+    const peer = {
+      address: remoteAddress ?? null,
+      local: inside || isLocalAddress(remoteAddress),
+      inside,
+      certificate: peerCertificate(conn),
+    };
     const connection = new Connection(client, output, peer, this.#parts);
     this.#connections.set(client, connection);
     stats.connections = this.#connections.size;
@@ -103,6 +106,7 @@ export class Connections {
     const { access, limits, stats, capture, audit, status, sessions } = this.#parts;
     const { client } = connection;
     letIn(client);
+    this.#parts.admission.connected(client.conn);
     this.#parts.onNamed(client);
     const mayReceive = (topic: string) => access.mayReceive(session.identity, topic);
     const outbox = new Outbox(client, connection.output, session.backlog, limits, stats, mayReceive);
@@ -124,9 +128,14 @@ export class Connections {
     if (connection !== undefined) connection.ending ??= { code: null, reason: message };
   }
 
-  isTransferClient(client: AedesClient): boolean {
-    const identity = this.#connections.get(client)?.identity;
-    return !!identity && this.#parts.access.isTransferClient(identity);
+  /** The transfer client of the application connects by this stream, whatever it calls itself. */
+  markInside(conn: Duplex): void {
+    this.#inside.add(conn);
+  }
+
+  /** null: it has none, or has gone. */
+  identityOf(client: AedesClient): Identity | null {
+    return this.#connections.get(client)?.identity ?? null;
   }
 
   setHeld(connection: Connection, held: boolean): void {
@@ -138,6 +147,7 @@ export class Connections {
   close(): void {
     if (this.#keepAlive !== null) clearInterval(this.#keepAlive);
     for (const { conn, connected } of this.#connections.keys()) if (!connected) conn.destroy();
+    this.#parts.admission.close();
   }
 
   /** The client identifier and the session are free for another connection. */

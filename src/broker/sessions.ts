@@ -63,7 +63,10 @@ export class Sessions {
     const now = this.#parts.now();
     for await (const stored of this.#parts.store.sessions()) {
       const { clientId, user, expiryInterval, disconnectedAt, subscriptions } = stored;
-      const session = this.#new({ clientId, user, address: null, local: false }, expiryInterval);
+      const session = this.#new(
+        { clientId, user, address: null, local: false, inside: false },
+        expiryInterval,
+      );
       for (const one of subscriptions) {
         const { topic: filter, qos, nl: noLocal, rap: retainAsPublished, rh: retainHandling } = one;
         const identifier = one.subscriptionIdentifier;

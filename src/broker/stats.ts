@@ -30,4 +30,13 @@ export class BrokerStats {
   connects = 0;
   /** Sessions that ended because their expiry interval had passed. */
   expired = 0;
+  /** Closed when they were accepted: too many altogether, of one address, in a second. */
+  readonly refusedConnections = { full: 0, address: 0, rate: 0 };
+  /** The system could not accept a connection. */
+  acceptFailures = 0;
+  /** Connections on which CONNECT did not come in time, and those on which it was too large. */
+  connectTimeouts = 0;
+  oversizedConnects = 0;
+  /** TLS connections on which no agreement was reached. */
+  tlsFailures = 0;
 }

@@ -1,5 +1,9 @@
+import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import type { RawData, WebSocket } from 'ws';
+
+/** RFC 6455, section 5.2. */
+const FRAME_HEADER_BYTES = 14;
 
 /**
  * A WebSocket as a byte stream, as MQTT has it [MQTT-6.0.0-2]. What is written in one turn leaves as one binary
@@ -7,14 +11,31 @@ import type { RawData, WebSocket } from 'ws';
  */
 export class WebSocketStream extends Duplex {
   readonly #socket: WebSocket;
-  /** The peer's address, as a socket has it. */
-  readonly remoteAddress: string | undefined;
+  /** The connection below, with or without TLS. */
+  readonly carrier: Socket;
+  /** Bytes of a message that is not whole yet, in whole chunks; -1: the chunk at work has brought one. */
+  #partial = 0;
+  #connected = false;
+  readonly #measure: (chunk: Buffer) => void;
 
-  constructor(socket: WebSocket, remoteAddress: string | undefined) {
+  /** `connectBytes`: what may be kept of a frame before the client is `connected`; `tooLarge` is told of more. */
+  constructor(socket: WebSocket, carrier: Socket, connectBytes: number, tooLarge: () => void) {
     super({ allowHalfOpen: false });
     this.#socket = socket;
-    this.remoteAddress = remoteAddress;
+    this.carrier = carrier;
+    this.#measure = (chunk) => {
+      this.#partial = this.#partial < 0 ? 0 : this.#partial + chunk.length;
+      if (this.#partial <= connectBytes + FRAME_HEADER_BYTES) return;
+      tooLarge();
+      carrier.off('data', this.#measure);
+      // No closing handshake, during which more would come.
+      socket.terminate();
+      this.destroy(new Error('the first packet is too large'));
+    };
+    // After the WebSocket's own.
+    carrier.on('data', this.#measure);
     socket.on('message', (data: RawData, isBinary: boolean) => {
+      this.#partial = -1;
       if (this.destroyed) return;
       if (!isBinary) {
         // Text frames are a protocol error [MQTT-6.0.0-1].
@@ -30,8 +51,26 @@ export class WebSocketStream extends Duplex {
     socket.on('error', (error) => this.destroy(error));
   }
 
-  override _read(): void {
+  /** The peer's address, as a socket has it. */
+  get remoteAddress(): string | undefined {
+    return this.carrier.remoteAddress;
+  }
+
+  /** From now on a frame may be as large as packets may be. */
+  connected(): void {
+    this.#connected = true;
+    this.carrier.off('data', this.#measure);
     this.#socket.resume();
+  }
+
+  /** While CONNECT is handled nothing more is read; later on the socket is, until there is enough of it here. */
+  override pause(): this {
+    if (!this.#connected) this.#socket.pause();
+    return super.pause();
+  }
+
+  override _read(): void {
+    if (this.#connected || !this.isPaused()) this.#socket.resume();
   }
 
   override _write(chunk: Buffer, _encoding: string, done: (error?: Error | null) => void): void {
@@ -44,6 +83,8 @@ export class WebSocketStream extends Duplex {
 
   override _final(done: () => void): void {
     this.#socket.close();
+    // The peer's answer.
+    this.#socket.resume();
     done();
   }
 
@@ -51,6 +92,7 @@ export class WebSocketStream extends Duplex {
     if (this.#socket.readyState === this.#socket.OPEN) this.#socket.close(error === null ? 1000 : 1002);
     // A peer that does not answer the close is not waited for.
     else this.#socket.terminate();
+    this.#socket.resume();
     done(error);
   }
 

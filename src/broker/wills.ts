@@ -39,7 +39,8 @@ export class Wills {
       const will = { packet, delay };
       this.#stored.set(clientId, will);
       const session = sessionOf(clientId);
-      if (session === undefined) this.#publishFor({ clientId, user, address: null, local: false }, will);
+      if (session === undefined)
+        this.#publishFor({ clientId, user, address: null, local: false, inside: false }, will);
       else {
         session.will = will;
         this.lost(session);

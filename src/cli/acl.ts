@@ -35,7 +35,13 @@ export const aclVerb = verb<AclOptions>({
     const say = (_fields: object, text: string) => terminal.err(text);
     const log = { debug: say, info: say, warn: say, error: say };
     const rules = await rulesOf(config, { log, fs: { readFile, stat } });
-    const who = { clientId, user: user === '' ? null : user, address, local: isLocalAddress(address) };
+    const who = {
+      clientId,
+      user: user === '' ? null : user,
+      address,
+      local: isLocalAddress(address),
+      inside: false,
+    };
     const { allowed, why, passed, rule } = rules.decide(who, action as Action, topic);
     if (json) {
       terminal.out(JSON.stringify({ allowed, rule: rule?.written.place ?? null, why, passed }));

@@ -1,23 +1,17 @@
 import { Socket } from 'node:net';
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
 import { MqttStreamError, textOf } from '../errors.js';
-import { brokerAddress } from '../transfer/address.js';
+import { type BrokerTarget, brokerAddress, clientOptions } from '../transfer/address.js';
 
 const CONNECT_MS = 10_000;
 
 /** An MQTT client that does not come back by itself: what it loses shall show. @throws BROKER_UNREACHABLE */
 export async function connectOnce(
-  url: string,
+  target: BrokerTarget,
   { clientId, protocolVersion }: Pick<IClientOptions, 'clientId' | 'protocolVersion'>,
 ): Promise<MqttClient> {
-  const { protocol, host, port, path, username, password } = brokerAddress(url);
   const client = mqtt.connect({
-    protocol,
-    host,
-    port,
-    path,
-    username,
-    password,
+    ...clientOptions(target),
     clientId,
     protocolVersion,
     connectTimeout: CONNECT_MS,
@@ -34,7 +28,7 @@ export async function connectOnce(
     });
   } catch (error) {
     client.end(true);
-    throw unreachable(url, error);
+    throw unreachable(target, error);
   }
   // A packet is several writes: held back for the acknowledgement of the first, each would take 40 ms.
   const { stream } = client;
@@ -43,7 +37,7 @@ export async function connectOnce(
 }
 
 /** Without the URL: it may hold a password. */
-export function unreachable(url: string, error: unknown): MqttStreamError {
+export function unreachable({ url }: BrokerTarget, error: unknown): MqttStreamError {
   const { host, port } = brokerAddress(url);
   const text = textOf(error) || String((error as { code?: unknown }).code);
   return new MqttStreamError('BROKER_UNREACHABLE', [`${host}:${port}`, text], { cause: error });

@@ -1,10 +1,11 @@
 import { MqttStreamError } from '../errors.js';
 import { createLog } from '../log.js';
+import type { BrokerTarget } from '../transfer/address.js';
 import { type ReceivedFile, Receiver } from '../transfer/receiver.js';
 import type { ListedFile } from './listed-file.js';
 
 export interface ReceptionOptions {
-  readonly url: string;
+  readonly target: BrokerTarget;
   readonly dir: string;
   /** Of the search whose files are received. */
   readonly id: string;
@@ -28,10 +29,10 @@ export class FileReception {
 
   /** @throws BROKER_UNREACHABLE */
   static async start(options: ReceptionOptions): Promise<FileReception> {
-    const { url, dir, id } = options;
+    const { target, dir, id } = options;
     const reception = new FileReception(options);
     reception.#receiver = await Receiver.start({
-      url,
+      ...target,
       dir,
       filter: `ParquetFile/${id}/#`,
       // Each failure is told by `files`.

@@ -1,14 +1,13 @@
 import { createLog } from '../log.js';
 import { type ReceivedFile, Receiver } from '../transfer/receiver.js';
+import { type BrokerOptions, targetOf, withBroker } from './broker-options.js';
 import { FAILED, OK } from './failure.js';
 import { count } from './option-values.js';
 import { bytesText, ofThem } from './quantity-text.js';
-import { withUrl } from './request-options.js';
 import { stopSignal } from './stop-signal.js';
 import { verb } from './verb.js';
 
-interface ReceiveOptions {
-  readonly url: string;
+interface ReceiveOptions extends BrokerOptions {
   readonly dir: string;
   readonly filter: string;
   readonly count?: number;
@@ -18,7 +17,7 @@ export const receiveVerb = verb<ReceiveOptions>({
   name: 'receive',
   summary: 'receive files and keep those that verify, in <dir>/<id>/, until SIGINT or SIGTERM',
   options: (command) =>
-    withUrl(command)
+    withBroker(command)
       .requiredOption('--dir <folder>', 'where the files go')
       .option('--filter <filter>', 'which files: ParquetFile/<id>/# for those of one search', 'ParquetFile/#')
       .option('--count <files>', 'end when so many are here', count),
@@ -26,7 +25,9 @@ export const receiveVerb = verb<ReceiveOptions>({
     'receive --dir ./received',
     'receive --dir ./received --filter "ParquetFile/r1/#" --count 3 --json',
   ],
-  run: async ({ url, dir, filter, count: wanted = Number.POSITIVE_INFINITY, json }, terminal) => {
+  run: async (options, terminal) => {
+    const { dir, filter, count: wanted = Number.POSITIVE_INFINITY, json } = options;
+    const target = await targetOf(options);
     const paths = new Set<string>();
     let complete: () => void;
     const enough = new Promise<void>((resolve) => {
@@ -42,7 +43,7 @@ export const receiveVerb = verb<ReceiveOptions>({
     const log = createLog({ level: 'warn', format: json ? 'json' : 'text' }, (line) =>
       terminal.err(line.trimEnd()),
     );
-    const receiver = await Receiver.start({ url, dir, filter, log, onFile });
+    const receiver = await Receiver.start({ ...target, dir, filter, log, onFile });
     terminal.err(json ? JSON.stringify({ event: 'ready', filter }) : `ready: ${filter}`);
     await Promise.race([enough, stopped]);
     await receiver.close();

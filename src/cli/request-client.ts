@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { IPublishPacket, MqttClient } from 'mqtt';
 import { MqttStreamError } from '../errors.js';
 import type { Result } from '../query/requests.js';
+import type { BrokerTarget } from '../transfer/address.js';
 import { connectOnce, unreachable } from './connection.js';
 import { type FoundMessage, foundMessage } from './message.js';
 import { Refusal } from './refusal.js';
@@ -18,14 +19,14 @@ export interface Question {
 /** Asks a broker what clients may ask on `$STREAM/...`; one question after the other. */
 export class RequestClient {
   readonly #client: MqttClient;
-  readonly #url: string;
+  readonly #target: BrokerTarget;
   readonly #results: string;
   #onPublish: (packet: IPublishPacket) => void = () => {};
   #onLost: (error: Error) => void = () => {};
 
-  private constructor(client: MqttClient, url: string, results: string) {
+  private constructor(client: MqttClient, target: BrokerTarget, results: string) {
     this.#client = client;
-    this.#url = url;
+    this.#target = target;
     this.#results = results;
     // As they arrive: the library holds messages of QoS 2 back, and later ones would overtake them.
     client.on('packetreceive', (packet) => {
@@ -42,16 +43,16 @@ export class RequestClient {
   }
 
   /** @throws BROKER_UNREACHABLE */
-  static async connect(url: string): Promise<RequestClient> {
+  static async connect(target: BrokerTarget): Promise<RequestClient> {
     const clientId = `mqtt-stream-cli-${randomBytes(8).toString('hex')}`;
-    const client = await connectOnce(url, { clientId, protocolVersion: 5 });
+    const client = await connectOnce(target, { clientId, protocolVersion: 5 });
     const results = `$STREAM/result/${clientId}`;
-    const asking = new RequestClient(client, url, results);
+    const asking = new RequestClient(client, target, results);
     try {
       await client.subscribeAsync(results, { qos: 1 });
     } catch (error) {
       client.end(true);
-      throw unreachable(url, error);
+      throw unreachable(target, error);
     }
     return asking;
   }
@@ -69,7 +70,7 @@ export class RequestClient {
         const late = new MqttStreamError('ANSWER_INCOMPLETE', [id, `nothing came for ${silenceMs / 1000} s`]);
         silence = setTimeout(reject, silenceMs, late);
       }
-      this.#onLost = (error) => reject(unreachable(this.#url, error));
+      this.#onLost = (error) => reject(unreachable(this.#target, error));
       this.#onPublish = (packet) => {
         silence?.refresh();
         if (packet.topic === this.#results) {

@@ -1,14 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import type { Command } from 'commander';
 import type { Result } from '../query/requests.js';
+import { type BrokerOptions, targetOf, withBroker } from './broker-options.js';
 import { count, requestId, time } from './option-values.js';
 import { type Question, RequestClient } from './request-client.js';
 
-export const DEFAULT_URL = 'mqtt://127.0.0.1:1883';
-
 /** Of the verbs that ask a broker. */
-export interface RequestOptions {
-  readonly url: string;
+export interface RequestOptions extends BrokerOptions {
   readonly stream: string;
   readonly id?: string;
   /** Seconds. */
@@ -23,12 +21,8 @@ export interface RangeOptions extends RequestOptions {
 
 const SILENCE_S = 60;
 
-export function withUrl(command: Command): Command {
-  return command.option('--url <url>', 'the broker: mqtt://, mqtts://, ws:// or wss://', DEFAULT_URL);
-}
-
 export function withRequest(command: Command): Command {
-  return withUrl(command)
+  return withBroker(command)
     .requiredOption('--stream <name>', 'the stream')
     .option('--id <id>', 'the id of the request; made up without it', requestId)
     .option('--timeout <seconds>', `give up when nothing comes for so long (${SILENCE_S})`, count);
@@ -59,8 +53,8 @@ export async function ask(
   onMessage?: Question['onMessage'],
   silenceMs = silenceOf(options),
 ): Promise<Result> {
-  const { url, id, stream } = options;
-  const client = await RequestClient.connect(url);
+  const { id, stream } = options;
+  const client = await RequestClient.connect(await targetOf(options));
   try {
     return await client.ask({
       verb,

@@ -1,3 +1,4 @@
+import { targetOf } from './broker-options.js';
 import { OK } from './failure.js';
 import { FileReception } from './file-reception.js';
 import { type ListedFile, listedFiles } from './listed-file.js';
@@ -27,9 +28,12 @@ export const searchVerb = verb<SearchOptions>({
     'search --stream vehicle --topic "vehicle/gps" --json',
   ],
   run: async (options, terminal) => {
-    const { topic, limit, json, dir, url, id = newRequestId() } = options;
+    const { topic, limit, json, dir, id = newRequestId() } = options;
     const silenceMs = silenceOf(options);
-    const reception = dir === undefined ? null : await FileReception.start({ url, dir, id, silenceMs });
+    const reception =
+      dir === undefined
+        ? null
+        : await FileReception.start({ target: await targetOf(options), dir, id, silenceMs });
     try {
       let printed = 0;
       const request = { ...rangeOf(options), topic, limit };

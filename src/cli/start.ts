@@ -26,20 +26,10 @@ export const startVerb = verb<ConfigOptions>({
       terminal.out(options.json ? JSON.stringify({ event, ...fields }) : text);
 
     const end = Promise.race([stopSignal(), fault(log)]);
-    let reload = async () => log.info('SIGHUP is ignored until the broker has started');
-    process.on('SIGHUP', () => void reload());
+    let app: App | null = null;
+    process.on('SIGHUP', () => void reload(app, log));
     if (config.streams.length === 0) log.warn('no stream is configured: nothing is captured');
-    const app = await createApp(config, { log });
-    reload = async () => {
-      try {
-        await app.reload();
-        log.info(
-          'users, keys and rules were read again; the rest of the configuration is read at the start only',
-        );
-      } catch (error) {
-        log.error({ err: asKnown(error) }, 'nothing was reloaded: everything stays as it was');
-      }
-    };
+    app = await createApp(config, { log });
     announce(app, say);
 
     const reason = await end;
@@ -50,6 +40,17 @@ export const startVerb = verb<ConfigOptions>({
     return unwritten.length === 0 && reason !== 'fault' ? OK : FAILED;
   },
 });
+
+/** On SIGHUP. */
+async function reload(app: App | null, log: Logger): Promise<void> {
+  try {
+    const reloaded = (await app?.reload()) ?? [];
+    log.info({ reloaded }, reloaded.length > 0 ? 'SIGHUP: reloaded' : 'SIGHUP: there is nothing to reload');
+  } catch (thrown) {
+    const error = asKnown(thrown);
+    log.error({ code: error.code, err: error }, 'SIGHUP: nothing was reloaded, what was loaded before stays');
+  }
+}
 
 type Say = (event: string, fields: object, text: string) => void;
 

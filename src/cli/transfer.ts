@@ -1,14 +1,13 @@
 import { createLog } from '../log.js';
 import { brokerAddress } from '../transfer/address.js';
 import { TransferClient } from '../transfer/client.js';
+import { type BrokerOptions, targetOf, withBroker } from './broker-options.js';
 import { FAILED, OK } from './failure.js';
 import { bytesText, ofThem } from './quantity-text.js';
-import { withUrl } from './request-options.js';
 import { stopSignal } from './stop-signal.js';
 import { verb } from './verb.js';
 
-interface TransferOptions {
-  readonly url: string;
+interface TransferOptions extends BrokerOptions {
   readonly dataDir?: string;
 }
 
@@ -16,17 +15,23 @@ export const transferVerb = verb<TransferOptions>({
   name: 'transfer',
   summary: 'send the files that searches find, instead of the broker itself, until SIGINT or SIGTERM',
   options: (command) =>
-    withUrl(command).option(
+    withBroker(command).option(
       '--data-dir <folder>',
       'where the data folder is here, if not where the broker has it',
     ),
   examples: ['transfer', 'transfer --url mqtt://127.0.0.1:1884 --data-dir /mnt/vehicle/data'],
-  run: async ({ url, dataDir, json }, terminal) => {
+  run: async (options, terminal) => {
+    const { url, dataDir, json } = options;
+    const target = await targetOf(options);
     const stopped = stopSignal();
     const log = createLog({ level: 'info', format: json ? 'json' : 'text' }, (line) =>
       process.stderr.write(line),
     );
-    const client = await TransferClient.start({ url, log, ...(dataDir === undefined ? {} : { dataDir }) });
+    const client = await TransferClient.start({
+      ...target,
+      log,
+      ...(dataDir === undefined ? {} : { dataDir }),
+    });
     // Not the URL: it may hold a password.
     const { host, port } = brokerAddress(url);
     terminal.out(json ? JSON.stringify({ event: 'ready', host, port }) : `ready: files for ${host}:${port}`);

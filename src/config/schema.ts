@@ -5,9 +5,10 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { aclSchema } from './acl.js';
+import { addressesClosed, addressesDiffer } from './addresses.js';
 import { auditSchema } from './audit.js';
 import { authenticationSchema } from './authentication.js';
-import { dotted, type Path } from './path.js';
+import { host, listenerSchema, port } from './listener.js';
 import { persistenceSchema } from './persistence.js';
 import { check, invalid, shown } from './problem.js';
 import { duration, size, whole } from './quantity.js';
@@ -16,47 +17,6 @@ import { sysSchema } from './sys.js';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
-
-const host = z.string().regex(/^[^\s/]{1,255}$/, {
-  error: ({ input }) => `expected a host name or an IP address, got ${shown(input)}`,
-});
-/** 0 asks the system for a free port. */
-const port = whole(0, 65_535);
-
-const protocol = z.enum(['tcp', 'ws'], {
-  error: ({ input }) =>
-    input === 'tls' || input === 'wss'
-      ? `"${input}" is not available yet; use ${input === 'tls' ? 'tcp' : 'ws'}`
-      : `expected one of tcp, ws, got ${shown(input)}`,
-});
-
-const listenerSchema = z
-  .strictObject({
-    protocol: protocol.prefault('tcp'),
-    host: host.prefault('127.0.0.1'),
-    /** 1883 for tcp, 8083 for ws if left out. */
-    port: port.optional(),
-    /** The path of the HTTP upgrade, for ws only: `/mqtt` if left out. Empty for tcp. */
-    path: z
-      .string()
-      .regex(/^(\/[^\s?#]*)?$/, {
-        error: ({ input }) => `expected a path such as /mqtt, got ${shown(input)}`,
-      })
-      .prefault(''),
-  })
-  .superRefine(({ protocol, path }, context) => {
-    if (protocol === 'tcp' && path !== '') {
-      context.addIssue({ code: 'custom', path: ['path'], message: 'is for ws only; remove it' });
-    }
-  })
-  .transform((listener) => {
-    const ws = listener.protocol === 'ws';
-    return {
-      ...listener,
-      port: listener.port ?? (ws ? 8083 : 1883),
-      path: listener.path || (ws ? '/mqtt' : ''),
-    };
-  });
 
 /** What listens when `listeners` is left out. */
 export const DEFAULT_LISTENERS = [{ protocol: 'tcp' }, { protocol: 'ws' }] as const;
@@ -70,6 +30,8 @@ export const configSchema = z
       .prefault('./data')
       .transform((folder) => resolve(folder)),
     listeners: z.array(listenerSchema).prefault([...DEFAULT_LISTENERS]),
+    /** Whether listeners may be open to the network though clients need not say who they are. */
+    allowAnonymous: z.boolean().prefault(false),
     http: z
       .strictObject({
         enabled: z.boolean().prefault(true),
@@ -100,6 +62,14 @@ export const configSchema = z
         inflight: whole(1, 65_535).prefault(1000),
         /** Clients connected at the same time. */
         connections: whole(1).prefault(10_000),
+        /** Of one IPv4 address or IPv6 network (/64); 0: no limit. */
+        connectionsPerAddress: whole(0).prefault(0),
+        /** Connections accepted in a second; more are closed at once. */
+        connectionsPerSecond: whole(1).prefault(5000),
+        /** From the accept to the end of CONNECT, TLS and the upgrade to WebSocket included, ms. */
+        connectTimeout: duration({ min: 1, max: MAX_TIMER }).prefault('10s'),
+        /** Largest CONNECT: what is kept of a client before it is known, bytes. */
+        connectBytes: size({ min: KIB, max: 256 * MIB - 1 }).prefault('64KiB'),
         /** Levels of a topic or topic filter. */
         topicLevels: whole(1, 65_536).prefault(200),
         /** Longest keep-alive that a client may have, ms; 0: any. MQTT counts in seconds. */
@@ -134,7 +104,8 @@ export const configSchema = z
       .prefault({}),
     sys: sysSchema.prefault({}),
   })
-  .superRefine(portsDiffer);
+  .superRefine(addressesDiffer)
+  .superRefine(addressesClosed);
 
 /** Runs even if a stream is wrong elsewhere, so that one start shows all problems: nothing is sure here. */
 function namesDiffer(streams: unknown, context: z.core.$RefinementCtx): void {
@@ -149,25 +120,6 @@ function namesDiffer(streams: unknown, context: z.core.$RefinementCtx): void {
       context.addIssue({ code: 'custom', path: [index, 'name'], message });
     }
   }
-}
-
-function portsDiffer(
-  { listeners, http }: Pick<Config, 'listeners' | 'http'>,
-  context: z.core.$RefinementCtx,
-) {
-  const taken = new Map<string, string>();
-  const take = (host: string, port: number, path: Path) => {
-    const address = `${host}:${port}`;
-    const owner = taken.get(address);
-    if (port === 0) return;
-    if (owner === undefined) taken.set(address, dotted(path));
-    else {
-      const message = `${address} is the address of ${owner} already; choose another port`;
-      context.addIssue({ code: 'custom', path: [...path, 'port'], message });
-    }
-  };
-  for (const [index, { host, port }] of listeners.entries()) take(host, port, ['listeners', index]);
-  if (http.enabled) take(http.host, http.port, ['http']);
 }
 
 /** A whole configuration: every key present, bytes and milliseconds, `dataDir` absolute. */

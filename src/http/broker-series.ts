@@ -31,6 +31,48 @@ export const BROKER_SERIES: readonly Series<BrokerNow>[] = [
     read: ({ broker }) => broker.stats.connects,
   },
   {
+    kind: 'counter',
+    name: 'connections_refused_full_total',
+    help: 'Connections closed at once, because there were too many.',
+    read: ({ broker }) => broker.stats.refusedConnections.full,
+  },
+  {
+    kind: 'counter',
+    name: 'connections_refused_address_total',
+    help: 'Connections closed at once, because there were too many from their address.',
+    read: ({ broker }) => broker.stats.refusedConnections.address,
+  },
+  {
+    kind: 'counter',
+    name: 'connections_refused_rate_total',
+    help: 'Connections closed at once, because too many came in a second.',
+    read: ({ broker }) => broker.stats.refusedConnections.rate,
+  },
+  {
+    kind: 'counter',
+    name: 'accept_failures_total',
+    help: 'Times that the system could not accept a connection: no file descriptor was left, for example.',
+    read: ({ broker }) => broker.stats.acceptFailures,
+  },
+  {
+    kind: 'counter',
+    name: 'connect_timeouts_total',
+    help: 'Connections ended because CONNECT did not come in time.',
+    read: ({ broker }) => broker.stats.connectTimeouts,
+  },
+  {
+    kind: 'counter',
+    name: 'oversized_connects_total',
+    help: 'Connections ended because their CONNECT was too large.',
+    read: ({ broker }) => broker.stats.oversizedConnects,
+  },
+  {
+    kind: 'counter',
+    name: 'tls_failures_total',
+    help: 'TLS handshakes that failed.',
+    read: ({ broker }) => broker.stats.tlsFailures,
+  },
+  {
     kind: 'gauge',
     name: 'sessions',
     help: 'Sessions, with or without a connection.',

@@ -22,9 +22,13 @@ export interface DiskModule {
   createDisk(data: unknown): Disk;
 }
 
+/** What vehicles record is for nobody else on the machine, whatever the umask says. */
+const FOLDER_MODE = 0o700;
+const FILE_MODE = 0o600;
+
 export const systemDisk: Disk = {
-  makeFolder: (path) => mkdirSync(path, { recursive: true }) !== undefined,
-  open: (path, mode) => openSync(path, mode),
+  makeFolder: (path) => mkdirSync(path, { recursive: true, mode: FOLDER_MODE }) !== undefined,
+  open: (path, mode) => openSync(path, mode, FILE_MODE),
   read: (file, into, position) => readSync(file, into, 0, into.length, position),
   write: (file, bytes) => writeSync(file, bytes),
   sync: fsyncSync,

@@ -1,3 +1,4 @@
+import type { IClientOptions } from 'mqtt';
 import { MqttStreamError } from '../errors.js';
 
 const PROTOCOLS = {
@@ -18,6 +19,40 @@ export interface BrokerAddress {
   readonly path?: string;
   readonly username?: string;
   readonly password?: string;
+}
+
+/** How a broker is reached over the network, and what is shown to it. */
+export interface BrokerTarget {
+  /** `mqtt://`, `mqtts://`, `ws://` or `wss://`, with user name and password where wanted. */
+  readonly url: string;
+  /** Instead of those in the URL. */
+  readonly username?: string | undefined;
+  readonly password?: string | undefined;
+  /** PEM: whose signature of the broker's certificate counts; without it, those that Node knows. */
+  readonly ca?: Buffer | undefined;
+  /** PEM: the client's own certificate and its key. */
+  readonly cert?: Buffer | undefined;
+  readonly key?: Buffer | undefined;
+  /** The broker may be anybody: its certificate is not verified. */
+  readonly insecure?: boolean | undefined;
+}
+
+/** What the `mqtt` package needs to get there. @throws BROKER_UNREACHABLE */
+export function clientOptions(target: BrokerTarget): IClientOptions {
+  const { protocol, host, port, path, username, password } = brokerAddress(target.url);
+  const { ca, cert, key, insecure = false } = target;
+  return {
+    protocol,
+    host,
+    port,
+    path,
+    username: target.username ?? username,
+    password: target.password ?? password,
+    ca,
+    cert,
+    key,
+    rejectUnauthorized: !insecure,
+  };
 }
 
 /**

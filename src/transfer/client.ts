@@ -1,26 +1,32 @@
 import { randomBytes } from 'node:crypto';
 import { asKnown, MqttStreamError, textOf } from '../errors.js';
 import { TRANSFER_USER } from '../topics.js';
-import { Connection, ConnectionLost, type ConnectionOptions, type TransferLog } from './connection.js';
+import {
+  type Broker,
+  Connection,
+  ConnectionLost,
+  type ConnectionOptions,
+  type TransferLog,
+} from './connection.js';
 import { type Abort, parseMessage, type TransferRequest, transferRequestSchema } from './messages.js';
 import { type Sending, sendFile } from './sending.js';
 import { type OpenFile, openForReading, Source } from './source.js';
 import { fileTopic, type Step, TRANSFER_TOPIC } from './topics.js';
 
-export interface TransferClientOptions {
-  /** `mqtt://`, `mqtts://`, `ws://`, `wss://`; a password in it is used, a user name is not. */
-  readonly url: string;
-  readonly password?: string;
+interface TransferSettings {
   /** Instead of the `root` of requests: where this machine has the data folder. */
   readonly dataDir?: string;
   readonly log: TransferLog;
   readonly open?: OpenFile;
-  /** Made up if left out. */
-  readonly clientId?: string;
+  /** Makes the client id unique. */
+  readonly random?: () => string;
   readonly reconnectMs?: ConnectionOptions['reconnectMs'];
   /** How long `close` tries to tell receivers about files it does not send any more. */
   readonly closeMs?: number;
 }
+
+/** A user name in the URL is not used. */
+export type TransferClientOptions = TransferSettings & Broker;
 
 interface Job extends Sending {
   readonly id: string;
@@ -51,15 +57,12 @@ export class TransferClient {
   /** Resolves once requests are received. @throws BROKER_UNREACHABLE */
   static async start(options: TransferClientOptions): Promise<TransferClient> {
     const client = new TransferClient(options);
+    const random = options.random ?? (() => randomBytes(8).toString('hex'));
     client.#connection = await Connection.open({
-      url: options.url,
-      clientId: options.clientId ?? `${TRANSFER_USER}-${randomBytes(8).toString('hex')}`,
-      username: TRANSFER_USER,
-      password: options.password,
+      ...('connect' in options ? options : { ...options, username: options.username ?? TRANSFER_USER }),
+      clientId: `${TRANSFER_USER}-${random()}`,
       filter: TRANSFER_TOPIC,
-      log: options.log,
       onMessage: (_topic, payload) => client.#onRequest(payload),
-      reconnectMs: options.reconnectMs,
     });
     // Requests that came with the subscription have waited for this.
     void client.#serve();

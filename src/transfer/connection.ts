@@ -1,7 +1,8 @@
 import { Socket } from 'node:net';
-import mqtt, { type IPublishPacket, type MqttClient } from 'mqtt';
+import type { Duplex } from 'node:stream';
+import mqtt, { type IClientOptions, type IPublishPacket, MqttClient } from 'mqtt';
 import { asKnown, MqttStreamError, textOf } from '../errors.js';
-import { brokerAddress } from './address.js';
+import { type BrokerTarget, brokerAddress, clientOptions } from './address.js';
 
 type LogLine = (fields: object, message: string) => void;
 
@@ -13,12 +14,11 @@ export interface TransferLog {
   readonly error: LogLine;
 }
 
-export interface ConnectionOptions {
-  readonly url: string;
+/** A broker somewhere, or in this process: then a new stream to it, each time that one is needed. */
+export type Broker = BrokerTarget | { readonly connect: () => Duplex };
+
+interface ConnectionSettings {
   readonly clientId: string;
-  /** Instead of the user name in the URL. */
-  readonly username?: string;
-  readonly password?: string;
   /** The one subscription, QoS 1. */
   readonly filter: string;
   readonly log: TransferLog;
@@ -27,6 +27,8 @@ export interface ConnectionOptions {
   /** Pause before a reconnect: doubles from `min` to `max`. */
   readonly reconnectMs?: { readonly min: number; readonly max: number };
 }
+
+export type ConnectionOptions = ConnectionSettings & Broker;
 
 /** An unacknowledged publish met the end of its connection: it may have arrived or not. */
 export class ConnectionLost extends Error {}
@@ -54,18 +56,11 @@ export class Connection {
   #closing: Promise<void> | null = null;
 
   private constructor(options: ConnectionOptions) {
-    const { host, port, path, protocol, username, password } = brokerAddress(options.url);
     this.#options = options;
-    this.#address = `${host}:${port}`;
+    this.#address = 'connect' in options ? 'this process' : addressText(options.url);
     this.#pause = options.reconnectMs ?? { min: 250, max: 10_000 };
-    this.#client = mqtt.connect({
-      protocol,
-      host,
-      port,
-      path,
+    const settings: IClientOptions = {
       clientId: options.clientId,
-      username: options.username ?? username,
-      password: options.password ?? password,
       protocolVersion: 5,
       clean: true,
       keepalive: 30,
@@ -73,7 +68,11 @@ export class Connection {
       reconnectPeriod: this.#pause.min,
       reconnectOnConnackError: true,
       properties: { maximumPacketSize: MAX_PACKET_BYTES },
-    });
+    };
+    this.#client =
+      'connect' in options
+        ? new MqttClient(options.connect, settings)
+        : mqtt.connect({ ...clientOptions(options), ...settings });
     this.#client.on('connect', () => void this.#subscribe());
     this.#client.on('close', () => this.#onClose());
     this.#client.on('error', (error) => {
@@ -189,4 +188,9 @@ export class Connection {
       else resolve();
     }
   }
+}
+
+function addressText(url: string): string {
+  const { host, port } = brokerAddress(url);
+  return `${host}:${port}`;
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { MqttStreamError } from '../errors.js';
+import type { BrokerTarget } from './address.js';
 import { Connection, type ConnectionOptions, type TransferLog } from './connection.js';
 import { abortSchema, finSchema, initSchema, parseMessage } from './messages.js';
 import { diskFs, Part, type ReceiverFs, receiveFailure } from './part.js';
@@ -16,9 +17,7 @@ export interface ReceivedFile {
   readonly rows: number;
 }
 
-export interface ReceiverOptions {
-  /** `mqtt://`, `mqtts://`, `ws://`, `wss://`, with user name and password where wanted. */
-  readonly url: string;
+export interface ReceiverOptions extends BrokerTarget {
   /** Files go to `<dir>/<id>/<name>`. */
   readonly dir: string;
   readonly filter?: string;
@@ -54,12 +53,10 @@ export class Receiver {
   static async start(options: ReceiverOptions): Promise<Receiver> {
     const receiver = new Receiver(options);
     receiver.#connection = await Connection.open({
-      url: options.url,
+      ...options,
       clientId: `mqtt-stream-receiver-${randomBytes(8).toString('hex')}`,
       filter: options.filter ?? 'ParquetFile/#',
-      log: options.log,
       onMessage: (topic, payload) => receiver.#onMessage(topic, payload),
-      reconnectMs: options.reconnectMs,
     });
     return receiver;
   }

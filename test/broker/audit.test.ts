@@ -63,7 +63,9 @@ test('who does not get in', async (t) => {
   await until(() => broker.stats.connections === 1);
   const second = await WireClient.open(t, tcp.port);
   await second.ended;
-  assert.deepEqual(audited.splice(0), [{ audit: 'refused', ...nobody, reason: 'too many connections' }]);
+  assert.deepEqual(audited.splice(0), [
+    { audit: 'refused', ...nobody, reason: 'a connection was refused: there are too many' },
+  ]);
   await silent.break();
   await until(() => broker.stats.connections === 0);
   assert.deepEqual(audited, [], 'who says nothing is nobody');

@@ -45,6 +45,7 @@ export interface BrokerSettings {
   readonly sys?: SysOptions;
   readonly access?: Access;
   readonly store?: LevelPersistence;
+  readonly now?: () => number;
 }
 
 export function newClock(): Clock {
@@ -72,6 +73,7 @@ export async function startBroker(t: TestContext, settings: BrokerSettings = {})
     ...(settings.capture === undefined ? {} : { capture: settings.capture }),
     ...(settings.sys === undefined ? {} : { sys: settings.sys }),
     ...(settings.access === undefined ? {} : { access: settings.access }),
+    ...(settings.now === undefined ? {} : { now: settings.now }),
   });
   await broker.listen();
   const tcp = await listen(broker, { protocol: 'tcp', host: '127.0.0.1', port: 0 });

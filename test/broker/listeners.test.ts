@@ -4,7 +4,6 @@ import { test } from 'node:test';
 import { type ListenerOptions, listen } from '../../src/broker/listeners.js';
 import { MqttStreamError } from '../../src/errors.js';
 import { mqttClient, startBroker, until } from './fixture.js';
-import { payloads, WireClient } from './wire-client.js';
 
 for (const protocol of ['tcp', 'ws'] as const) {
   test(`a port that is taken: PORT_IN_USE, with the port; ${protocol}`, async (t) => {
@@ -56,20 +55,4 @@ test('the URL is what a client connects to', async (t) => {
   t.after(() => other.close());
   assert.equal(other.url, `ws://localhost:${other.port}/else`);
   await mqttClient(t, other);
-});
-
-test('connections beyond the limit are refused, and one that goes makes room', async (t) => {
-  const { tcp, broker, log } = await startBroker(t, { limits: { connections: 2 } });
-  const first = await WireClient.connect(t, tcp.port);
-  const second = await WireClient.connect(t, tcp.port);
-  const third = await WireClient.open(t, tcp.port);
-  await third.ended;
-  assert.ok(log.lines.some(({ level, text }) => level === 'warn' && text.includes('too many')));
-  await first.break();
-  await until(() => broker.stats.connections === 1);
-  const fourth = await WireClient.connect(t, tcp.port);
-  await fourth.subscribe('a');
-  second.publish({ topic: 'a', payload: 'x', qos: 1 });
-  await second.sync();
-  assert.deepEqual(payloads(await fourth.sync()), ['x']);
 });

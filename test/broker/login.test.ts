@@ -75,6 +75,7 @@ test('what is asked is what the client has brought; what comes with CONNECT wait
     user: 'ada',
     address: '127.0.0.1',
     local: true,
+    inside: false,
     certificate: null,
   });
   assert.deepEqual(Buffer.from(password!), ADA.password);

@@ -80,7 +80,7 @@ for (const [what, bytes, reason] of REFUSED_CONNECTS) {
 }
 
 test('text that is not UTF-8, and too long once it is decoded, is not passed on', async (t) => {
-  const started = await startBroker(t);
+  const started = await startBroker(t, { limits: { connectBytes: 128 * 1024 } });
   const watcher = await WireClient.connect(t, started.tcp.port);
   await watcher.subscribe('#');
   const long = Buffer.concat([Buffer.of(0xff, 0xff), Buffer.alloc(65_535, 0xff)]);

@@ -85,34 +85,30 @@ test('the transfer client publishes files, on ParquetFile only; its coming and g
   assert.equal(gone, 1);
 });
 
-test('a request for transfer goes to one transfer client: one that runs by itself before the embedded one', async (t) => {
+test('a request for transfer goes to one transfer client: one that runs by itself before the one inside', async (t) => {
   const { tcp, broker } = await startBroker(t);
   const order = () =>
-    broker.requestTransfer(
-      {
-        cmd: 'publish',
-        topic: '$STREAM/transfer',
-        payload: Buffer.from('{}'),
-        qos: 1,
-        retain: false,
-        dup: false,
-      },
-      'embedded',
-    );
+    broker.requestTransfer({
+      cmd: 'publish',
+      topic: '$STREAM/transfer',
+      payload: Buffer.from('{}'),
+      qos: 1,
+      retain: false,
+      dup: false,
+    });
   const somebody = await WireClient.connect(t, tcp.port);
   await somebody.subscribe([{ topic: '$STREAM/transfer' }]);
   assert.equal(order(), false);
-  const connect = async (clientId: string) => {
-    const client = await WireClient.connect(t, tcp.port, { clientId, username: 'mqtt-stream-transfer' });
-    await client.subscribe([{ topic: '$STREAM/transfer' }]);
-    return client;
-  };
-  const embedded = await connect('embedded');
+  // It needs no name.
+  const inside = new WireClient(broker.connectInside());
+  await inside.connect();
+  await inside.subscribe([{ topic: '$STREAM/transfer' }]);
   assert.equal(order(), true);
-  assert.deepEqual(messages(await embedded.sync()), ['$STREAM/transfer {}']);
-  const other = await connect('other');
+  assert.deepEqual(messages(await inside.sync()), ['$STREAM/transfer {}']);
+  const other = await WireClient.connect(t, tcp.port, { username: 'mqtt-stream-transfer' });
+  await other.subscribe([{ topic: '$STREAM/transfer' }]);
   assert.equal(order(), true);
-  assert.deepEqual(messages(await embedded.sync()), []);
+  assert.deepEqual(messages(await inside.sync()), []);
   assert.deepEqual(messages(await other.sync()), ['$STREAM/transfer {}']);
   assert.deepEqual(messages(await somebody.sync()), []);
 });

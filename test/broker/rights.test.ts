@@ -21,9 +21,9 @@ async function start(t: TestContext, rules: readonly WrittenRule[]) {
   const access = await bench.open();
   const capture = new FakeCapture();
   const started = await startBroker(t, { access, capture });
-  const change = (changed: readonly WrittenRule[]) => {
+  const change = async (changed: readonly WrittenRule[]) => {
     bench.state = { chain: [PASSWORDS], rules: new Rules(changed, 'deny') };
-    return access.reload();
+    (await access.renew())();
   };
   return { ...started, access, capture, change };
 }

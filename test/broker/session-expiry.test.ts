@@ -55,6 +55,7 @@ test('a reconnect in time keeps the session for good', async (t) => {
   t.mock.timers.tick(9_999);
   const second = await WireClient.open(t, tcp.port);
   assert.equal((await second.connect(who)).sessionPresent, true);
+  await second.sync();
   t.mock.timers.tick(100_000);
   second.publish({ topic: 'a', payload: 'x' });
   assert.deepEqual(payloads(await second.sync()), ['x']);

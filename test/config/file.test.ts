@@ -54,11 +54,11 @@ test('a file that cannot be read is an error, unless it was not asked for and do
 });
 
 test('defaults < file < environment < command line', async () => {
-  const text = 'http: {host: file, port: 2}\nlog: {level: debug}\nlimits: {requests: 2}\n';
+  const text = 'http: {host: 127.0.0.2, port: 2}\nlog: {level: debug}\nlimits: {requests: 2}\n';
   const env = { MQTT_STREAM_HTTP__PORT: '3', MQTT_STREAM_LIMITS__REQUESTS: '3', PATH: '/bin' };
   const overrides = { limits: { requests: 4, inflight: undefined } };
   const config = await load(text, env, overrides);
-  assert.deepEqual(config.http, { enabled: true, host: 'file', port: 3 });
+  assert.deepEqual(config.http, { enabled: true, host: '127.0.0.2', port: 3 });
   assert.equal(config.log.level, 'debug');
   assert.equal(config.limits.requests, 4);
   assert.equal(config.limits.inflight, 1000);
@@ -225,7 +225,7 @@ test('problems of the command line say so, those of the file keep their line', a
     (await problemsOf(() => load('http: 7\n', { MQTT_STREAM_HTTP__PORT: '1' }, overrides))).sort(),
     [
       'command line: log.level: expected one of trace, debug, info, warn, error, fatal, silent, got "loud"',
-      'command line: nope: there is no such key; known are dataDir, listeners, http, authentication, acl, streams, limits, transfer, persistence, log, sys',
+      'command line: nope: there is no such key; known are dataDir, listeners, allowAnonymous, http, authentication, acl, streams, limits, transfer, persistence, log, sys',
       'config.yaml:1: http: expected a map of keys, got 7',
     ],
   );

@@ -13,6 +13,7 @@ test('every key has a default', () => {
       { protocol: 'tcp', host: '127.0.0.1', port: 1883, path: '' },
       { protocol: 'ws', host: '127.0.0.1', port: 8083, path: '/mqtt' },
     ],
+    allowAnonymous: false,
     http: { enabled: true, host: '127.0.0.1', port: 8081 },
     authentication: [],
     acl: { rules: [] },
@@ -25,6 +26,10 @@ test('every key has a default', () => {
       stalledAfter: 500,
       inflight: 1000,
       connections: 10_000,
+      connectionsPerAddress: 0,
+      connectionsPerSecond: 5000,
+      connectTimeout: 10_000,
+      connectBytes: 64 * 2 ** 10,
       topicLevels: 200,
       keepAlive: 0,
       sessionExpiry: 0,
@@ -78,23 +83,43 @@ test('the words and the numbers of whenFull', () => {
   }
 });
 
-test('listeners: defaults by protocol, words of the contract that are not available', async () => {
+test('listeners: defaults by protocol, and what does not go with it', async () => {
   const [plain, ws] = parseConfig({ listeners: [{}, { protocol: 'ws', path: '/' }] }).listeners;
   assert.deepEqual(plain, { protocol: 'tcp', host: '127.0.0.1', port: 1883, path: '' });
   assert.deepEqual(ws, { protocol: 'ws', host: '127.0.0.1', port: 8083, path: '/' });
+  const files = { certificate: 'a.pem', key: '/b.pem' };
+  const tls = {
+    certificate: resolve('a.pem'),
+    key: '/b.pem',
+    requireClientCert: false,
+    minVersion: 'TLSv1.2',
+  };
+  assert.deepEqual(
+    parseConfig({
+      listeners: [
+        { protocol: 'tls', tls: files },
+        { protocol: 'wss', tls: files },
+      ],
+    }).listeners,
+    [
+      { protocol: 'tls', host: '127.0.0.1', port: 8883, path: '', tls },
+      { protocol: 'wss', host: '127.0.0.1', port: 8084, path: '/mqtt', tls },
+    ],
+  );
   const listeners = [
     { protocol: 'tls', port: 0 },
-    { protocol: 'wss', port: 0 },
+    { protocol: 'wss', port: 0, tls: { ...files, requireClientCert: true } },
     { protocol: 'quic', port: 0 },
-    { protocol: 'tcp', port: 0, path: '/mqtt' },
+    { protocol: 'tcp', port: 0, path: '/mqtt', tls: files },
     { protocol: 'ws', port: 0, path: 'mqtt' },
     { host: '' },
   ];
   assert.deepEqual(await problemsOf(() => parseConfig({ listeners })), [
-    'config: listeners[0].protocol: "tls" is not available yet; use tcp',
-    'config: listeners[1].protocol: "wss" is not available yet; use ws',
-    'config: listeners[2].protocol: expected one of tcp, ws, got "quic"',
-    'config: listeners[3].path: is for ws only; remove it',
+    'config: listeners[0].tls: is missing; expected certificate and key',
+    'config: listeners[1].tls.ca: is missing; requireClientCert needs the certificates of those who sign for clients',
+    'config: listeners[2].protocol: expected one of tcp, tls, ws, wss, got "quic"',
+    'config: listeners[3].path: is for ws and wss only; remove it',
+    'config: listeners[3].tls: is for tls and wss only; use protocol tls',
     'config: listeners[4].path: expected a path such as /mqtt, got "mqtt"',
     'config: listeners[5].host: expected a host name or an IP address, got ""',
   ]);
@@ -108,6 +133,30 @@ test('one address for two listeners is an error, free ports are not', async () =
   ]);
   parseConfig({ listeners: [{ port: 0 }, { port: 0 }], http: { port: 0 } });
   parseConfig({ listeners: [{ port: 8081 }], http: { enabled: false } });
+});
+
+test('without authentication only addresses of this machine are listened on, unless it is written down', async () => {
+  const open = {
+    listeners: [
+      { host: '0.0.0.0' },
+      { host: '127.1.2.3' },
+      { host: 'localhost', port: 1 },
+      { host: '::', port: 2 },
+    ],
+    http: { host: '10.0.0.1' },
+  };
+  const advice =
+    'can be reached from the network, and clients need not say who they are; use 127.0.0.1, configure authentication, or set allowAnonymous: true';
+  assert.deepEqual(await problemsOf(() => parseConfig(open)), [
+    `config: listeners[0].host: 0.0.0.0 ${advice}`,
+    `config: listeners[3].host: :: ${advice}`,
+    `config: http.host: 10.0.0.1 ${advice}`,
+  ]);
+  parseConfig({ ...open, allowAnonymous: true });
+  parseConfig({ http: { ...open.http, enabled: false } });
+  for (const host of ['127.0.0.1.evil.example', '127.0.0', '1127.0.0.1', 'localhost.example', '::2']) {
+    assert.equal((await problemsOf(() => parseConfig({ listeners: [{ host }] }))).length, 1, host);
+  }
 });
 
 test('durability: only none is available yet', async () => {

@@ -24,7 +24,7 @@ export interface StartedBroker {
 export async function startBroker(
   t: TestContext,
   streams: readonly object[],
-  options: { folder?: string; config?: object } = {},
+  options: { folder?: string; config?: object; descriptors?: number } = {},
 ): Promise<StartedBroker> {
   const folder = options.folder ?? (await temporaryFolder(t));
   const dataDir = join(folder, 'data');
@@ -40,9 +40,11 @@ export async function startBroker(
   };
   const file = join(folder, 'config.yaml');
   await writeFile(file, JSON.stringify(config));
-  const child = spawn(process.execPath, ['--enable-source-maps', MAIN, 'start', '--config', file], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const command = [process.execPath, '--enable-source-maps', MAIN, 'start', '--config', file];
+  const { descriptors } = options;
+  const limited = descriptors === undefined ? [] : ['sh', '-c', `ulimit -n ${descriptors}; exec "$@"`, 'sh'];
+  const [program, ...args] = [...limited, ...command] as [string, ...string[]];
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   t.after(() => ended(child, 'SIGKILL'));
   const lines: string[] = [];
   let errors = '';

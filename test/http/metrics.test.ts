@@ -31,6 +31,13 @@ const BROKER = [
   'connections',
   'accepted_connections_total',
   'connects_total',
+  'connections_refused_full_total',
+  'connections_refused_address_total',
+  'connections_refused_rate_total',
+  'accept_failures_total',
+  'connect_timeouts_total',
+  'oversized_connects_total',
+  'tls_failures_total',
   'sessions',
   'expired_sessions_total',
   'subscriptions',
@@ -127,8 +134,11 @@ test('every metric is there, and no other', async (t) => {
   assert.deepEqual([...(await scrape()).keys()].sort(), expected.sort());
 });
 
-test('docs/monitoring.md names every metric', async () => {
-  const docs = await readFile(new URL('../../../docs/monitoring.md', import.meta.url), 'utf8');
+test('docs/monitoring.md names every metric, docs/connections.md those of limits', async () => {
+  const files = ['monitoring.md', 'connections.md'].map(
+    (name) => new URL(`../../../docs/${name}`, import.meta.url),
+  );
+  const docs = (await Promise.all(files.map((file) => readFile(file, 'utf8')))).join();
   for (const name of [...STREAM, ...BROKER, 'event_loop_delay_seconds'])
     assert.ok(docs.includes(`\`${name}\``), name);
 });

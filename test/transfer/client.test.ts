@@ -62,7 +62,7 @@ test('connects under the name the broker knows it by', async (t) => {
   const client = await TransferClient.start({
     url: broker.url.replace('//', '//somebody:secret@'),
     log: new TestLog(),
-    clientId: 'mqtt-stream-transfer-abc',
+    random: () => 'abc',
   });
   await client.close();
   assert.deepEqual(seen, [`${TRANSFER_USER}-abc`, TRANSFER_USER, 'secret']);

@@ -9,6 +9,8 @@ export interface Identity {
   readonly address: string | null;
   /** The address is of this machine. */
   readonly local: boolean;
+  /** The application itself made the connection, within the process: it is its transfer client. */
+  readonly inside: boolean;
 }
 
 /** What a CONNECT brings. */
@@ -57,8 +59,8 @@ export interface Access {
   mayReadHistory(who: Identity, filter: string): boolean;
   /** The one who sends the files of searches: nobody else becomes it by calling itself so. */
   isTransferClient(who: Identity): boolean;
-  /** Reads everything anew. Rejects if it cannot be used: then it stays as it was. */
-  reload(): Promise<void>;
+  /** Reads everything again; what it resolves with puts it in force. Rejects if it cannot be used; null: there is nothing. */
+  renew(): Promise<(() => void) | null>;
   /** Called after the rules have changed. */
   onChange(callback: () => void): void;
 }
@@ -75,8 +77,8 @@ export const OPEN_ACCESS: Access = {
   mayReceive: () => true,
   restrictsDelivery: false,
   mayReadHistory: () => true,
-  isTransferClient: ({ local, user }) => local && user === TRANSFER_USER,
-  reload: async () => {},
+  isTransferClient: ({ inside, local, user }) => inside || (local && user === TRANSFER_USER),
+  renew: async () => null,
   onChange: () => {},
 };
 

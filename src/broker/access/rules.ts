@@ -35,13 +35,9 @@ export class Rules {
   readonly #otherwise: 'allow' | 'deny';
   #rights = new WeakMap<Identity, Rights>();
 
-  /** `otherwise`: what holds where no rule decides. `first`: built-in rules that nothing written can overrule. */
-  constructor(
-    written: readonly WrittenRule[],
-    otherwise: 'allow' | 'deny',
-    first: readonly WrittenRule[] = [],
-  ) {
-    this.#rules = [...first, ...written, ...BUILT_IN].map((rule) => new Rule(rule));
+  /** `otherwise`: what holds where no rule decides. */
+  constructor(written: readonly WrittenRule[], otherwise: 'allow' | 'deny') {
+    this.#rules = [...written, ...BUILT_IN].map((rule) => new Rule(rule));
     this.#otherwise = otherwise;
     this.restrictDelivery = written.some(
       ({ permit, action }) => permit === 'deny' && action.includes('subscribe'),

@@ -54,8 +54,8 @@ export async function handleConnect(
     parts.stats.refusedLogins++;
     return refuse(parts, connection, packet, verdict.reason, 'its credentials are not accepted');
   }
-  const { address, local } = connection.peer;
-  connection.identity = { clientId: client.id, user: verdict.user, address, local };
+  const { address, local, inside } = connection.peer;
+  connection.identity = { clientId: client.id, user: verdict.user, address, local, inside };
 
   parts.claim(connection);
   const asked = version5 ? (properties.sessionExpiryInterval ?? 0) : clean ? 0 : NEVER;

@@ -31,7 +31,7 @@ export class Retrieval {
 
   /** Files that are transferred go below `folder`. */
   static async start(url: string, folder: string): Promise<Retrieval> {
-    return new Retrieval(url, folder, await RequestClient.connect(url));
+    return new Retrieval(url, folder, await RequestClient.connect({ url }));
   }
 
   async flush(stream: string): Promise<void> {
@@ -42,7 +42,7 @@ export class Retrieval {
   async search(stream: string): Promise<Found> {
     const id = `search-${stream}`;
     const options: ReceptionOptions = {
-      url: this.#url,
+      target: { url: this.#url },
       dir: join(this.#folder, 'received'),
       id,
       silenceMs: SILENCE_MS,

@@ -120,7 +120,7 @@ export class Demo {
 
   /** Who subscribes late gets the last state of the battery. */
   async #checkRetained(url: string): Promise<void> {
-    const client = await connectOnce(url, { clientId: 'late', protocolVersion: 5 });
+    const client = await connectOnce({ url }, { clientId: 'late', protocolVersion: 5 });
     const state = new Promise<Buffer>((resolve) =>
       client.on('message', (_topic, payload) => resolve(payload)),
     );

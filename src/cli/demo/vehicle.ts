@@ -36,7 +36,10 @@ export class Vehicle {
     const vehicle = new Vehicle(ledger, failed);
     for (const sensor of SENSORS) {
       const { name, transport, protocolVersion } = sensor;
-      const client = await connectOnce(url(transport), { clientId: `vehicle-${name}`, protocolVersion });
+      const client = await connectOnce(
+        { url: url(transport) },
+        { clientId: `vehicle-${name}`, protocolVersion },
+      );
       client.on('error', failed);
       vehicle.#sensors.push({ sensor, client, published: 0 });
     }

@@ -31,7 +31,7 @@ export class Watcher {
   }
 
   static async start(url: string): Promise<Watcher> {
-    const client = await connectOnce(url, { clientId: 'watcher', protocolVersion: 5 });
+    const client = await connectOnce({ url }, { clientId: 'watcher', protocolVersion: 5 });
     const watcher = new Watcher(client);
     await client.subscribeAsync('vehicle/#', { qos: 2 });
     return watcher;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isRequestTopic, OPEN_ACCESS } from '../../../src/broker/access/access.js';
 
-const ANYBODY = { clientId: 'c', user: null, address: '127.0.0.1', local: true };
+const ANYBODY = { clientId: 'c', user: null, address: '127.0.0.1', local: true, inside: false };
 const TRANSFER = { ...ANYBODY, user: 'mqtt-stream-transfer' };
 
 test('without authentication the transfer client is who says so on this machine', () => {

@@ -7,8 +7,6 @@ import { ACTIONS, type WrittenRule } from '../../../src/broker/access/rule.js';
 import { Rules } from '../../../src/broker/access/rules.js';
 import { TestLog } from '../fixture.js';
 
-export const EMBEDDED = { clientId: 'mqtt-stream-transfer-embedded', password: 'secret-of-this-start' };
-
 export const allow = (topic: string, more: Partial<WrittenRule> = {}): WrittenRule => ({
   permit: 'allow',
   action: [...ACTIONS],
@@ -38,7 +36,7 @@ export class Bench {
       if (this.state instanceof Error) throw this.state;
       return this.state;
     };
-    return ConfiguredAccess.open({ build, failures: this.failures, embedded: EMBEDDED, log: this.log });
+    return ConfiguredAccess.open({ build, failures: this.failures, log: this.log });
   }
 }
 

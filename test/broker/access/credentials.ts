@@ -11,6 +11,7 @@ export function credentials(
     user: null,
     address: '10.0.0.1',
     local: false,
+    inside: false,
     certificate: null,
     ...rest,
     password: password === null ? null : Buffer.from(password),

@@ -19,6 +19,7 @@ const who = (more: Partial<Identity> = {}): Identity => ({
   user: 'u1',
   address: '10.1.2.3',
   local: false,
+  inside: false,
   ...more,
 });
 

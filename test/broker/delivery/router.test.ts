@@ -15,7 +15,7 @@ const LEVELS = ['', 'a', 'b', 'c', '$SYS', '__proto__', 'constructor'];
 
 function newSession(clientId: string): Session {
   return new Session(
-    { clientId, user: null, address: null, local: true },
+    { clientId, user: null, address: null, local: true, inside: false },
     0,
     LIMITS,
     new BrokerStats(),

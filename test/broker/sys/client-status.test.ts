@@ -18,7 +18,7 @@ function told(): { lines: string[]; status: ClientStatus } {
   };
 }
 
-const CLIENT = { clientId: 'c', user: null, address: '127.0.0.1', local: true };
+const CLIENT = { clientId: 'c', user: null, address: '127.0.0.1', local: true, inside: false };
 const CONNECT = { protocolVersion: 4, keepalive: 60, clean: true } as const;
 
 test("NanoMQ's keys, in its order", () => {
