@@ -69,6 +69,7 @@ test('rules in the configuration, and none at all', async (t) => {
       0,
       [
         '  not built in: allow publish on $STREAM/# for everybody: is for other topics',
+        '  not built in: deny publish on ParquetFile/# for everybody: is for other topics',
         '  not built in: allow subscribe on $STREAM/#, MQfile/#, ParquetFile/#, $SYS/# for everybody: is for subscribe',
       ],
     ],

@@ -16,9 +16,10 @@ export interface Decision {
 const MOST_REMEMBERED = 1024;
 const MOST_CHARACTERS = 256;
 
-/** After those that are written, for the broker's own topics: ask, and read what comes. */
+/** After those that are written, for the broker's own topics: ask, and read what comes; send files if a rule says so. */
 const BUILT_IN: readonly WrittenRule[] = [
   { permit: 'allow', action: ['publish'], topic: ['$STREAM/#'], place: 'built in' },
+  { permit: 'deny', action: ['publish'], topic: ['ParquetFile/#'], place: 'built in' },
   {
     permit: 'allow',
     action: ['subscribe'],
