@@ -102,6 +102,7 @@ export class App {
       id: randomUUID(),
       keys: clock,
       limits: config.limits,
+      shareStrategy: config.sharedSubscriptions.strategy,
       log,
       capture: streams.exchange,
     });

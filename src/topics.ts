@@ -3,6 +3,7 @@
 /** Topics below these, and these, only the broker and its transfer client publish; never captured. */
 const OWN_ROOTS = ['$SYS', '$STREAM', 'MQfile', 'ParquetFile'];
 const MOST_BYTES = 65_535;
+const SHARE = '$share/';
 
 /** User name by which the broker knows its transfer client. */
 export const TRANSFER_USER = 'mqtt-stream-transfer';
@@ -31,6 +32,24 @@ export function filterFault(filter: string): string | null {
     if (level.includes('+') && level !== '+') return '"+" is a whole level [MQTT-4.7.1-2]';
   }
   return null;
+}
+
+/** The group and the filter of a shared subscription, `$share/<group>/<filter>`; null: it is none. */
+export function sharedFilter(filter: string): { group: string; filter: string } | null {
+  if (!filter.startsWith(SHARE)) return null;
+  const end = filter.indexOf('/', SHARE.length);
+  if (end === -1) return { group: filter.slice(SHARE.length), filter: '' };
+  return { group: filter.slice(SHARE.length, end), filter: filter.slice(end + 1) };
+}
+
+/** Why what is subscribed to, shared or not, is not well-formed, or null if it is. */
+export function subscribedFault(filter: string): string | null {
+  const shared = sharedFilter(filter);
+  if (shared === null) return filterFault(filter);
+  if (shared.group === '' || /[+#]/.test(shared.group)) {
+    return 'the name of a share has at least one character, and neither "+" nor "#" [MQTT-4.8.2-1]';
+  }
+  return filterFault(shared.filter) ?? filterFault(filter);
 }
 
 /** Why a topic name cannot be published to, or null if it can. */

@@ -12,7 +12,9 @@ import { type Capture, NO_CAPTURE, type Origin } from './capture.js';
 import { Connections } from './connections.js';
 import { Message } from './delivery/message.js';
 import type { OutboxLimits } from './delivery/outbox.js';
-import { Router, type Target } from './delivery/router.js';
+import { Router } from './delivery/router.js';
+import type { ShareStrategy } from './delivery/share.js';
+import type { Target } from './delivery/target.js';
 import { TopicTable } from './delivery/topic-table.js';
 import { Turn } from './delivery/turn.js';
 import { variantOf } from './delivery/variant.js';
@@ -40,6 +42,7 @@ export interface BrokerOptions {
   readonly limits: BrokerLimits;
   readonly log: Log;
   readonly capture?: Capture;
+  readonly shareStrategy?: ShareStrategy;
 }
 
 /** What the rest of the house hears from the broker. */
@@ -60,7 +63,7 @@ export interface BrokerEvents {
 export class Broker extends AedesBase {
   readonly stats = new BrokerStats();
   readonly retained: Retained;
-  readonly router = new Router();
+  readonly router: Router;
   readonly sessions: Sessions;
   readonly events: BrokerEvents = {
     onRequest: () => {},
@@ -78,7 +81,7 @@ export class Broker extends AedesBase {
   /** Somebody listens to aedes' event `publish`. */
   #watched = false;
 
-  constructor({ id, keys, limits, log, capture = NO_CAPTURE }: BrokerOptions) {
+  constructor({ id, keys, limits, log, capture = NO_CAPTURE, shareStrategy }: BrokerOptions) {
     super({
       id,
       persistence: storeWithoutSessions((clientId) => this.sessions.get(clientId)?.lasting === true),
@@ -99,6 +102,7 @@ export class Broker extends AedesBase {
     });
     this.clients = Object.create(null) as typeof this.clients;
     this.brokers = Object.create(null) as typeof this.brokers;
+    this.router = new Router(shareStrategy);
     this.retained = new Retained(id);
     this.#topics = new TopicTable(limits.topicLevels);
     this.sessions = new Sessions(this.router, limits, this.stats);

@@ -1,7 +1,10 @@
 import type { Persistence, PublishPacket } from './aedes-internals.js';
 import type { Capture, Origin } from './capture.js';
 import type { Message } from './delivery/message.js';
-import type { Route, Router, Target } from './delivery/router.js';
+import type { Outbox } from './delivery/outbox.js';
+import type { Route, Router } from './delivery/router.js';
+import type { Share } from './delivery/share.js';
+import type { Target } from './delivery/target.js';
 import type { Retained } from './retained.js';
 import type { BrokerStats } from './stats.js';
 
@@ -69,14 +72,13 @@ export class Pipeline {
   deliver(message: Message, busy: (target: Target) => void): void {
     const route = this.#parts.router.find(message.topic);
     this.#emit(message, route, false);
-    for (const target of route.targets) if (target.session.outbox?.busy === true) busy(target);
+    for (const target of takersOf(route)) if (target.session.outbox?.busy === true) busy(target);
   }
 
   /** Calls back when no subscriber of the topic has more waiting than it should. */
   whenTaken(topic: string, callback: () => void): void {
-    const busy = this.#parts.router
-      .find(topic)
-      .targets.map(({ session }) => session.outbox)
+    const busy = takersOf(this.#parts.router.find(topic))
+      .map(({ session }) => session.outbox)
       .filter((outbox) => outbox?.busy === true);
     let left = busy.length;
     if (left === 0) callback();
@@ -128,7 +130,7 @@ export class Pipeline {
    * all have enough to do.
    */
   #emit(message: Message, route: Route, keep: boolean): boolean {
-    const { targets, functions } = route;
+    const { targets, shares, functions } = route;
     let free = false;
     let congested = false;
     for (let i = 0; i < targets.length; i++) {
@@ -143,10 +145,22 @@ export class Pipeline {
       if (outbox.congested) congested = true;
       else free = true;
     }
+    for (let i = 0; i < shares.length; i++) {
+      const outbox = this.#share(message, shares[i], keep);
+      if (outbox?.congested === true) congested = true;
+      else if (outbox !== null) free = true;
+    }
     if (functions.length > 0) this.#call(message, route);
     const { onPublished, brokerId } = this.#parts;
     if (onPublished.wanted()) onPublished.call(message.packet(brokerId));
     return congested && !free;
+  }
+
+  /** The outbox of who is connected and has it. */
+  #share(message: Message, share: Share, keep: boolean): Outbox | null {
+    const taker = share.deliver(message, keep);
+    if (taker === null) this.#parts.stats.dropped++;
+    return taker === null ? null : taker.session.outbox;
   }
 
   #call(message: Message, { functions }: Route): void {
@@ -159,6 +173,12 @@ export class Pipeline {
       }
     }
   }
+}
+
+/** Who got the last message of a route. */
+function takersOf({ targets, shares }: Route): readonly Target[] {
+  if (shares.length === 0) return targets;
+  return [...targets, ...shares.flatMap(({ last }) => last ?? [])];
 }
 
 function noop(): void {}

@@ -40,6 +40,11 @@ export class Session {
     return this.#outbox === null || !this.#outbox.client.clean;
   }
 
+  /** Nobody is connected, and it keeps what comes. */
+  get away(): boolean {
+    return this.lasting && this.#outbox?.open !== true;
+  }
+
   /** The client has connected, perhaps while an earlier connection of it is not quite gone. */
   attach(outbox: Outbox): void {
     this.#outbox?.close();
@@ -63,6 +68,6 @@ export class Session {
     const keeping = keep && qos > 0 && this.lasting;
     const variant = variantOf(outbox?.version5 === true, qos, retain, identifiers);
     if (outbox?.deliver(message, variant, keeping) === true || !keeping) return;
-    this.backlog.keepIfRoom({ message, variant, kept: true, id: 0, released: false });
+    this.backlog.keepIfRoom({ message, variant, sharing: null, kept: true, id: 0, released: false });
   }
 }

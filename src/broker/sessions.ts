@@ -2,6 +2,7 @@ import type { AedesClient } from './aedes-internals.js';
 import type { BacklogLimits } from './delivery/backlog.js';
 import type { Outbox } from './delivery/outbox.js';
 import type { Router } from './delivery/router.js';
+import { offerUnsent, passOn } from './delivery/share.js';
 import type { Subscription } from './delivery/subscription.js';
 import { Session } from './session.js';
 import type { BrokerStats } from './stats.js';
@@ -47,13 +48,16 @@ export class Sessions {
     if (session.outbox !== outbox) return;
     const { lasting } = session;
     session.detach();
-    if (!lasting) this.end(session);
+    if (lasting) offerUnsent(session.backlog);
+    else this.end(session);
   }
 
   /** The session is over: nothing of it is kept. */
   end(session: Session): void {
     for (const filter of session.subscriptions.keys()) this.#router.remove(session, filter);
     session.subscriptions.clear();
+    session.outbox?.close();
+    if (session.backlog.shared > 0) this.#stats.dropped += passOn(session.backlog);
     session.backlog.clear();
     // Its client may have begun a new one.
     if (this.#sessions.get(session.clientId) === session) this.#sessions.delete(session.clientId);
@@ -65,7 +69,11 @@ export class Sessions {
   }
 
   unsubscribe(session: Session, filter: string): boolean {
-    this.#router.remove(session, filter);
+    const share = this.#router.remove(session, filter);
+    // It may have more waiting than it will take; others are glad of it.
+    if (share !== null && session.outbox !== null) {
+      this.#stats.dropped += passOn(session.outbox.giveUp(share));
+    }
     return session.subscriptions.delete(filter);
   }
 }

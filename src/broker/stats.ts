@@ -4,7 +4,7 @@ export class BrokerStats {
   bytesReceived = 0;
   sent = 0;
   bytesSent = 0;
-  /** Not delivered to one subscriber: it read too slowly, or takes no packets of that size. */
+  /** Not delivered to one subscriber, or to nobody of a group: too slow, away, or takes no packets of that size. */
   dropped = 0;
   /** Not routed: reserved topic. */
   refused = 0;

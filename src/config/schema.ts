@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { dotted, type Path } from './path.js';
 import { check, invalid, shown } from './problem.js';
 import { duration, size, whole } from './quantity.js';
+import { sharedSubscriptionsSchema } from './shared-subscriptions.js';
 import { MAX_TIMER, streamSchema } from './stream.js';
 
 const KIB = 1024;
@@ -98,6 +99,7 @@ export const configSchema = z
         requests: whole(1).prefault(32),
       })
       .prefault({}),
+    sharedSubscriptions: sharedSubscriptionsSchema,
     transfer: z
       .strictObject({
         /** Whether the transfer client runs inside the broker's process. */

@@ -32,6 +32,12 @@ export const BROKER_SERIES: readonly Series<BrokerNow>[] = [
   },
   {
     kind: 'gauge',
+    name: 'shared_subscriptions',
+    help: 'Those of them that are shared, one for each member of a group.',
+    read: ({ broker }) => broker.router.sharedCount,
+  },
+  {
+    kind: 'gauge',
     name: 'retained_messages',
     help: 'Retained messages.',
     read: ({ broker }) => broker.retained.count,
@@ -69,7 +75,7 @@ export const BROKER_SERIES: readonly Series<BrokerNow>[] = [
   {
     kind: 'counter',
     name: 'dropped_deliveries_total',
-    help: 'Messages not delivered to one subscriber: it read too slowly, or takes no packets of that size.',
+    help: 'Messages not delivered to one subscriber, or to none of a group: too slow, away, or takes no packets of that size.',
     read: ({ broker }) => broker.stats.dropped,
   },
   {

@@ -3,6 +3,7 @@ import type { TestContext } from 'node:test';
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
 import { Broker, type BrokerLimits } from '../../src/broker/broker.js';
 import type { Capture } from '../../src/broker/capture.js';
+import type { ShareStrategy } from '../../src/broker/delivery/share.js';
 import { type Listener, listen } from '../../src/broker/listeners.js';
 import type { Log } from '../../src/broker/log.js';
 import type { Keys } from '../../src/broker/pipeline.js';
@@ -37,6 +38,7 @@ export interface BrokerSettings {
   readonly limits?: Partial<BrokerLimits>;
   readonly capture?: Capture;
   readonly keys?: Keys;
+  readonly shareStrategy?: ShareStrategy;
 }
 
 export function newClock(): Clock {
@@ -51,6 +53,7 @@ export async function startBroker(t: TestContext, settings: BrokerSettings = {})
     limits: { ...LIMITS, ...settings.limits },
     log,
     ...(settings.capture === undefined ? {} : { capture: settings.capture }),
+    ...(settings.shareStrategy === undefined ? {} : { shareStrategy: settings.shareStrategy }),
   });
   await broker.listen();
   const tcp = await listen(broker, { protocol: 'tcp', host: '127.0.0.1', port: 0 });

@@ -139,12 +139,12 @@ test('a retained message comes with the identifier of the subscription, and its 
 
 for (const [version, codes] of [
   [4, [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 1]],
-  [5, [0x9e, 0x8f, 0x8f, 0x8f, 0x8f, 0x8f, 1]],
+  [5, [0x8f, 0x8f, 0x8f, 0x8f, 0x8f, 0x8f, 1]],
 ] as const) {
   test(`filters that cannot be granted are refused, the others are granted; MQTT ${version}`, async (t) => {
     const { tcp, broker } = await startBroker(t, { limits: { topicLevels: 10 } });
     const client = await WireClient.connect(t, tcp.port, { version });
-    const filters = ['$share/g/a', 'a#', 'a/#/b', 'a+', 'n\0l', Array(12).join('x/'), 'good'];
+    const filters = ['$share//a', 'a#', 'a/#/b', 'a+', 'n\0l', Array(12).join('x/'), 'good'];
     assert.deepEqual(await client.subscribe(filters.map((topic) => ({ topic, qos: 1 }))), codes);
     assert.equal(broker.router.subscriptionCount, 1);
     client.publish({ topic: 'good', payload: 'x' });

@@ -26,6 +26,7 @@ test('every key has a default', () => {
       topicLevels: 200,
       requests: 32,
     },
+    sharedSubscriptions: { strategy: 'round-robin' },
     transfer: { embedded: true, chunkBytes: 256 * 1024 },
     log: { level: 'info', format: 'text' },
   });
@@ -154,6 +155,7 @@ test('bounds of the broker', async () => {
     ['limits', 'whenClientQueueFull', ['disconnect', 'drop'], ['queue', '', 1]],
     ['limits', 'stalledAfter', [1, '10s'], [0, '25d']],
     ['limits', 'clientQueueBytes', ['1KiB'], [0]],
+    ['sharedSubscriptions', 'strategy', ['round-robin', 'sticky'], ['random', 0]],
     ['transfer', 'chunkBytes', ['1KiB', '16MiB'], [1023, '17MiB']],
     ['log', 'level', ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], ['verbose']],
     ['log', 'format', ['text', 'json'], ['xml']],

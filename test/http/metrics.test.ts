@@ -31,6 +31,7 @@ const BROKER = [
   'connections',
   'sessions',
   'subscriptions',
+  'shared_subscriptions',
   'retained_messages',
   'retained_bytes',
   'received_messages_total',

@@ -9,10 +9,20 @@ export interface BacklogLimits {
   readonly clientQueueMessages: number;
 }
 
+/** A shared subscription, as far as a message knows it that came through it: others may take it instead. */
+export interface Sharing {
+  /** To one who is connected. False: nobody takes it. */
+  offer(message: Message): boolean;
+  /** To anybody. False: nobody takes it. */
+  passOn(message: Message): boolean;
+}
+
 /** A message of QoS 1 or 2, or one of QoS 0 that waits behind such, on its way to a session. */
 export interface Delivery {
   readonly message: Message;
   variant: Variant;
+  /** null: it is for this session alone. */
+  readonly sharing: Sharing | null;
   /** Outlives the connection. */
   kept: boolean;
   /** Its packet identifier; 0 until it is sent for the first time. */
@@ -21,12 +31,16 @@ export interface Delivery {
   released: boolean;
 }
 
-/** What the client of a lasting session has not acknowledged, in order: messages of QoS 1 and 2. */
+/**
+ * What the client of a lasting session has not acknowledged, in order: messages of QoS 1 and 2. Of any session: what
+ * came through a shared subscription, which others may take when the session is over.
+ */
 export class Backlog {
   readonly #limits: BacklogLimits;
   readonly #stats: BrokerStats;
   readonly #deliveries = new Set<Delivery>();
   #bytes = 0;
+  #shared = 0;
 
   constructor(limits: BacklogLimits, stats: BrokerStats) {
     this.#limits = limits;
@@ -42,29 +56,43 @@ export class Backlog {
     return this.#bytes;
   }
 
+  /** How many came through a shared subscription. */
+  get shared(): number {
+    return this.#shared;
+  }
+
   /** Keeps a message; the bounds are those of the connection that it goes out on. */
   keep(delivery: Delivery): void {
     delivery.kept = true;
     delivery.message.detach();
     this.#deliveries.add(delivery);
     this.#bytes += delivery.message.payloadBytes;
+    if (delivery.sharing !== null) this.#shared++;
+  }
+
+  hasRoom({ payloadBytes }: Message): boolean {
+    const { clientQueueBytes, clientQueueMessages } = this.#limits;
+    // One message always is kept, be it larger than the bound.
+    return (
+      this.messages === 0 ||
+      (this.messages < clientQueueMessages && this.#bytes + payloadBytes <= clientQueueBytes)
+    );
   }
 
   /** Keeps a message for a client that is not there; beyond the bounds it is dropped and counted. */
   keepIfRoom(delivery: Delivery): void {
-    const { clientQueueBytes, clientQueueMessages } = this.#limits;
-    const bytes = this.#bytes + delivery.message.payloadBytes;
-    // One message always is kept, be it larger than the bound.
-    const full = this.messages >= clientQueueMessages || (this.messages > 0 && bytes > clientQueueBytes);
-    if (full) this.#stats.dropped++;
-    else this.keep(delivery);
+    if (this.hasRoom(delivery.message)) this.keep(delivery);
+    else this.#stats.dropped++;
   }
 
   delete(delivery: Delivery): void {
-    if (this.#deliveries.delete(delivery)) this.#bytes -= delivery.message.payloadBytes;
+    if (!this.#deliveries.delete(delivery)) return;
+    this.#bytes -= delivery.message.payloadBytes;
+    if (delivery.sharing !== null) this.#shared--;
   }
 
   clear(): void {
+    this.#shared = 0;
     this.#deliveries.clear();
     this.#bytes = 0;
   }

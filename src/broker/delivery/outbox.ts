@@ -1,6 +1,6 @@
 import type { AedesClient } from '../aedes-internals.js';
 import type { BrokerStats } from '../stats.js';
-import type { Backlog, BacklogLimits, Delivery } from './backlog.js';
+import type { Backlog, BacklogLimits, Delivery, Sharing } from './backlog.js';
 import { expired } from './expiry.js';
 import { Fifo } from './fifo.js';
 import { Inflight } from './inflight.js';
@@ -122,6 +122,19 @@ export class Outbox {
     this.#relief.cancel(callback);
   }
 
+  /** Connected, and not about to be closed. */
+  get open(): boolean {
+    return !this.#closed && !this.client.closed;
+  }
+
+  /** Whether it takes a message without dropping it or disconnecting its client. */
+  accepts(message: Message, variant: Variant): boolean {
+    if (!this.open || this.#tooLarge(message, variant)) return false;
+    const waits = this.#waiting.length > 0;
+    if (!waits && this.#open(variant.qos)) return true;
+    return (waits || variant.qos > 0) && !this.#full(message);
+  }
+
   /** False: not taken, the client is or has just been disconnected. `keep`: in the backlog until acknowledged. */
   deliver(message: Message, variant: Variant, keep: boolean): boolean {
     if (this.#closed) return false;
@@ -142,13 +155,37 @@ export class Outbox {
         return true;
       }
     }
-    const delivery = { message, variant, kept: false, id: 0, released: false };
-    const waits = this.#waiting.length > 0 || !this.#open(qos);
-    if (waits && this.#full(delivery)) return this.#overflow(variant, keep);
+    return this.take({ message, variant, sharing: null, kept: false, id: 0, released: false }, keep);
+  }
+
+  /** The same. What is not kept it forgets once it is sent. */
+  take(delivery: Delivery, keep: boolean): boolean {
+    const { message, variant } = delivery;
+    const waits = this.#waiting.length > 0 || !this.#open(variant.qos);
+    if (waits && this.#full(message)) return this.#overflow(variant, keep);
     if (keep) this.#backlog.keep(delivery);
     if (waits) this.#wait(delivery);
     else this.#send(delivery);
     return true;
+  }
+
+  /** Gives up what came through a shared subscription that its session has left, as far as it was not sent. */
+  giveUp(sharing: Sharing): Delivery[] {
+    const given: Delivery[] = [];
+    const all = [...this.#waiting];
+    const restored = this.#restored.messages;
+    this.#waiting.clear();
+    for (const [i, one] of all.entries()) {
+      if (one.sharing !== sharing || one.id > 0) {
+        this.#waiting.push(one);
+        continue;
+      }
+      given.push(one);
+      this.#left(one, i < restored);
+      this.#backlog.delete(one);
+    }
+    this.#relief.look();
+    return given;
   }
 
   /** Sends what the session's client has not acknowledged on earlier connections [MQTT-4.4.0-1]. */
@@ -194,7 +231,7 @@ export class Outbox {
     return this.#inflight.size < this.#window && bytes <= this.#socketBytes;
   }
 
-  #full({ message }: Delivery): boolean {
+  #full(message: Message): boolean {
     const { clientQueueBytes, clientQueueMessages } = this.#limits;
     const waiting = this.waitingMessages - this.#restored.messages;
     const bytes = this.queuedBytes - this.#restored.bytes + message.payloadBytes;
@@ -218,6 +255,14 @@ export class Outbox {
     delivery.message.detach();
     this.#waiting.push(delivery);
     this.#waitingBytes += delivery.message.payloadBytes;
+  }
+
+  /** One does not wait any more. */
+  #left({ message }: Delivery, restored: boolean): void {
+    this.#waitingBytes -= message.payloadBytes;
+    if (!restored) return;
+    this.#restored.messages--;
+    this.#restored.bytes -= message.payloadBytes;
   }
 
   #send(delivery: Delivery): void {
@@ -256,13 +301,8 @@ export class Outbox {
   #pump(): void {
     for (let one = this.#waiting.first; one !== undefined; one = this.#waiting.first) {
       if (this.client.closed || !this.#open(one.variant.qos)) break;
-      const bytes = one.message.payloadBytes;
       this.#waiting.shift();
-      this.#waitingBytes -= bytes;
-      if (this.#restored.messages > 0) {
-        this.#restored.messages--;
-        this.#restored.bytes -= bytes;
-      }
+      this.#left(one, this.#restored.messages > 0);
       this.#send(one);
     }
     this.#relief.look();

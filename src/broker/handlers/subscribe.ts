@@ -1,15 +1,20 @@
 import type { ISubscribePacket, ISubscription } from 'mqtt-packet';
-import { filterFault } from '../../topics.js';
+import { sharedFilter, subscribedFault } from '../../topics.js';
 import { isTransferClient } from '../access.js';
 import type { AedesClient } from '../aedes-internals.js';
 import type { Connection } from '../connection.js';
 import type { Subscription } from '../delivery/subscription.js';
+import { type PacketFault, PROTOCOL_ERROR } from '../packet-fault.js';
 import { writePacket } from '../packet-writer.js';
+import { refuse } from '../refusal.js';
 import type { Session } from '../session.js';
 import type { HandlerParts } from './parts.js';
 
 const TOPIC_FILTER_INVALID = 0x8f;
-const SHARED_NOT_SUPPORTED = 0x9e;
+const NO_LOCAL_SHARED: PacketFault = {
+  text: 'a shared subscription is not no-local [MQTT-3.8.3-4]',
+  reason: PROTOCOL_ERROR,
+};
 /** SUBACK of MQTT 3: failure. */
 const FAILURE = 0x80;
 
@@ -17,6 +22,10 @@ const FAILURE = 0x80;
 export function handleSubscribe(parts: HandlerParts, connection: Connection, packet: ISubscribePacket): void {
   const { client } = connection;
   const session = connection.session!;
+  if (packet.subscriptions.some(({ topic, nl }) => nl === true && sharedFilter(topic) !== null)) {
+    refuse(client, NO_LOCAL_SHARED);
+    return;
+  }
   const granted: number[] = [];
   const added: { subscription: Subscription; isNew: boolean }[] = [];
   for (const asked of packet.subscriptions) {
@@ -44,8 +53,7 @@ export function handleSubscribe(parts: HandlerParts, connection: Connection, pac
 
 function refusalOf(client: AedesClient, { topic }: ISubscription, mostLevels: number): number | null {
   const version5 = client.version === 5;
-  if (topic.startsWith('$share/')) return version5 ? SHARED_NOT_SUPPORTED : FAILURE;
-  if (filterFault(topic) !== null || topic.split('/').length > mostLevels) {
+  if (subscribedFault(topic) !== null || topic.split('/').length > mostLevels) {
     return version5 ? TOPIC_FILTER_INVALID : FAILURE;
   }
   return null;
@@ -58,6 +66,8 @@ function sendRetained(
   { retainHandling, filter, qos, identifier }: Subscription,
   isNew: boolean,
 ): void {
+  // A shared one gets none (MQTT 5 section 4.8.2).
+  if (sharedFilter(filter) !== null) return;
   if (retainHandling === 2 || (retainHandling === 1 && !isNew)) return;
   const identifiers = identifier === undefined ? null : [identifier];
   for (const message of retained.matching(filter, Date.now())) {
