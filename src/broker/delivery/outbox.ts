@@ -2,12 +2,13 @@ import type { AedesClient } from '../aedes-internals.js';
 import type { BrokerStats } from '../stats.js';
 import type { Backlog, BacklogLimits, Delivery, Sharing } from './backlog.js';
 import { expired } from './expiry.js';
-import { Fifo } from './fifo.js';
 import { Inflight } from './inflight.js';
-import type { Message } from './message.js';
+import type { Frame, Message } from './message.js';
 import type { Output } from './output.js';
 import { Relief } from './relief.js';
+import { TopicAliases } from './topic-aliases.js';
 import { type Variant, variantOf } from './variant.js';
+import { Waiting } from './waiting.js';
 
 export interface OutboxLimits extends BacklogLimits {
   /** Most messages of QoS 1 and 2 that one client has not acknowledged; its Receive Maximum may be less. */
@@ -46,11 +47,10 @@ export class Outbox {
   readonly #congestedBytes: number;
   readonly #congestedMessages: number;
   readonly #maximumPacketSize: number;
+  /** null: its client has not asked for any. */
+  readonly #aliases: TopicAliases | null;
   readonly #inflight = new Inflight();
-  readonly #waiting = new Fifo<Delivery>();
-  #waitingBytes = 0;
-  /** The part of what waits that waited before the connection: the bounds are for what came since. */
-  #restored = { messages: 0, bytes: 0 };
+  readonly #waiting = new Waiting();
   #closed = false;
   readonly #relief: Relief;
 
@@ -60,6 +60,7 @@ export class Outbox {
     backlog: Backlog,
     limits: OutboxLimits,
     stats: BrokerStats,
+    topicAliasMaximum = 0,
   ) {
     this.client = client;
     this.version5 = client.version === 5;
@@ -69,6 +70,10 @@ export class Outbox {
     this.#stats = stats;
     this.#window = Math.min(limits.inflight, client.receiveMaximum);
     this.#maximumPacketSize = client.maximumPacketSize ?? Number.POSITIVE_INFINITY;
+    this.#aliases =
+      this.version5 && topicAliasMaximum > 0
+        ? new TopicAliases(topicAliasMaximum, this.#maximumPacketSize)
+        : null;
     // Below the stream's own mark there is no 'drain' to go on with.
     const least = client.conn.writableHighWaterMark;
     this.#socketBytes = Math.max(least, Math.min(limits.clientQueueBytes / 2, SOCKET_BYTES));
@@ -84,11 +89,11 @@ export class Outbox {
   }
 
   get waitingMessages(): number {
-    return this.#waiting.length;
+    return this.#waiting.messages;
   }
 
   get queuedBytes(): number {
-    return this.#waitingBytes + this.#output.pendingBytes;
+    return this.#waiting.bytes + this.#output.pendingBytes;
   }
 
   /** A replay should wait. */
@@ -130,7 +135,7 @@ export class Outbox {
   /** Whether it takes a message without dropping it or disconnecting its client. */
   accepts(message: Message, variant: Variant): boolean {
     if (!this.open || this.#tooLarge(message, variant)) return false;
-    const waits = this.#waiting.length > 0;
+    const waits = this.#waiting.messages > 0;
     if (!waits && this.#open(variant.qos)) return true;
     return (waits || variant.qos > 0) && !this.#full(message);
   }
@@ -139,19 +144,19 @@ export class Outbox {
   deliver(message: Message, variant: Variant, keep: boolean): boolean {
     if (this.#closed) return false;
     const { qos } = variant;
-    if (this.#waiting.length === 0 && !keep) {
+    if (this.#waiting.messages === 0 && !keep) {
       if (qos === 0) {
         if (this.#output.pendingBytes > this.#mostBytes || this.#tooLarge(message, variant)) {
           this.#stats.dropped++;
         } else {
           this.#count(message);
-          this.#output.publish(message.frame(variant));
+          this.#output.publish(this.#frame(message, variant));
         }
         return true;
       }
       if (this.#open(qos) && !this.#tooLarge(message, variant)) {
         this.#count(message);
-        this.#output.publishAs(message.frame(variant), this.#inflight.add(null), false);
+        this.#output.publishAs(this.#frame(message, variant), this.#inflight.add(null), false);
         return true;
       }
     }
@@ -161,29 +166,18 @@ export class Outbox {
   /** The same. What is not kept it forgets once it is sent. */
   take(delivery: Delivery, keep: boolean): boolean {
     const { message, variant } = delivery;
-    const waits = this.#waiting.length > 0 || !this.#open(variant.qos);
+    const waits = this.#waiting.messages > 0 || !this.#open(variant.qos);
     if (waits && this.#full(message)) return this.#overflow(variant, keep);
     if (keep) this.#backlog.keep(delivery);
-    if (waits) this.#wait(delivery);
+    if (waits) this.#waiting.push(delivery);
     else this.#send(delivery);
     return true;
   }
 
   /** Gives up what came through a shared subscription that its session has left, as far as it was not sent. */
   giveUp(sharing: Sharing): Delivery[] {
-    const given: Delivery[] = [];
-    const all = [...this.#waiting];
-    const restored = this.#restored.messages;
-    this.#waiting.clear();
-    for (const [i, one] of all.entries()) {
-      if (one.sharing !== sharing || one.id > 0) {
-        this.#waiting.push(one);
-        continue;
-      }
-      given.push(one);
-      this.#left(one, i < restored);
-      this.#backlog.delete(one);
-    }
+    const given = this.#waiting.giveUp(sharing);
+    for (const one of given) this.#backlog.delete(one);
     this.#relief.look();
     return given;
   }
@@ -194,9 +188,9 @@ export class Outbox {
       const { qos, retain, identifiers } = delivery.variant;
       delivery.variant = variantOf(this.version5, qos, retain, identifiers);
       if (delivery.id > 0) this.#inflight.reserve(delivery.id);
-      this.#wait(delivery);
+      this.#waiting.push(delivery);
     }
-    this.#restored = { messages: this.waitingMessages, bytes: this.#waitingBytes };
+    this.#waiting.restored();
     this.#pump();
   }
 
@@ -206,7 +200,7 @@ export class Outbox {
     if (delivery === undefined) return;
     if (delivery !== null) this.#backlog.delete(delivery);
     this.#relief.progress();
-    if (this.#waiting.length > 0) this.#pump();
+    if (this.#waiting.messages > 0) this.#pump();
   }
 
   /** PUBREC. False: no message with this identifier is in flight. */
@@ -219,9 +213,7 @@ export class Outbox {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    for (const { kept } of this.#waiting) if (!kept) this.#stats.dropped++;
-    this.#waiting.clear();
-    this.#waitingBytes = 0;
+    this.#stats.dropped += this.#waiting.clear();
     this.#relief.close();
   }
 
@@ -233,10 +225,10 @@ export class Outbox {
 
   #full(message: Message): boolean {
     const { clientQueueBytes, clientQueueMessages } = this.#limits;
-    const waiting = this.waitingMessages - this.#restored.messages;
-    const bytes = this.queuedBytes - this.#restored.bytes + message.payloadBytes;
+    const { newMessages, newBytes } = this.#waiting;
+    const bytes = newBytes + this.#output.pendingBytes + message.payloadBytes;
     // One message always may wait, be it larger than the bound.
-    return waiting >= clientQueueMessages || (waiting > 0 && bytes > clientQueueBytes);
+    return newMessages >= clientQueueMessages || (newMessages > 0 && bytes > clientQueueBytes);
   }
 
   #overflow({ qos }: Variant, keep: boolean): boolean {
@@ -249,20 +241,6 @@ export class Outbox {
     this.close();
     this.client.disconnect({ reasonCode: QUOTA_EXCEEDED });
     return false;
-  }
-
-  #wait(delivery: Delivery): void {
-    delivery.message.detach();
-    this.#waiting.push(delivery);
-    this.#waitingBytes += delivery.message.payloadBytes;
-  }
-
-  /** One does not wait any more. */
-  #left({ message }: Delivery, restored: boolean): void {
-    this.#waitingBytes -= message.payloadBytes;
-    if (!restored) return;
-    this.#restored.messages--;
-    this.#restored.bytes -= message.payloadBytes;
   }
 
   #send(delivery: Delivery): void {
@@ -283,8 +261,12 @@ export class Outbox {
       return;
     }
     this.#count(message);
-    if (variant.qos === 0) this.#output.publish(message.frame(variant));
-    else this.#output.publishAs(message.frame(variant), delivery.id, again);
+    if (variant.qos === 0) this.#output.publish(this.#frame(message, variant));
+    else this.#output.publishAs(this.#frame(message, variant), delivery.id, again);
+  }
+
+  #frame(message: Message, variant: Variant): Frame {
+    return this.#aliases === null ? message.frame(variant) : this.#aliases.frame(message, variant);
   }
 
   #tooLarge(message: Message, variant: Variant): boolean {
@@ -302,7 +284,6 @@ export class Outbox {
     for (let one = this.#waiting.first; one !== undefined; one = this.#waiting.first) {
       if (this.client.closed || !this.#open(one.variant.qos)) break;
       this.#waiting.shift();
-      this.#left(one, this.#restored.messages > 0);
       this.#send(one);
     }
     this.#relief.look();

@@ -3,6 +3,8 @@ import { varIntBytes, writeVarInt } from '../var-int.js';
 import { secondsLeft } from './expiry.js';
 import type { Variant } from './variant.js';
 
+const NO_TOPIC = new Uint8Array(0);
+
 /** What of a message is serialised. */
 export interface Encodable {
   readonly known: { readonly utf8: Uint8Array };
@@ -14,11 +16,16 @@ export interface Encodable {
 
 /**
  * A PUBLISH up to its payload (MQTT 5 section 3.3, MQTT 3.1.1 section 3.3). `idAt`: where its packet identifier is
- * to be written, 0 with QoS 0.
+ * to be written, 0 with QoS 0. `alias`: a topic alias, 0 for none; `known`: the client knows what it stands for.
  */
-export function encodeHead(message: Encodable, variant: Variant): { head: Buffer; idAt: number } {
-  const topic = message.known.utf8;
-  const properties = variant.version5 ? encodeProperties(message, variant.identifiers) : null;
+export function encodeHead(
+  message: Encodable,
+  variant: Variant,
+  alias = 0,
+  known = false,
+): { head: Buffer; idAt: number } {
+  const topic = known ? NO_TOPIC : message.known.utf8;
+  const properties = variant.version5 ? encodeProperties(message, variant.identifiers, alias) : null;
   const variable = 2 + topic.length + (variant.qos > 0 ? 2 : 0) + (properties?.length ?? 0);
   const remaining = variable + message.payloadBytes;
   const start = 1 + varIntBytes(remaining);
@@ -34,11 +41,12 @@ export function encodeHead(message: Encodable, variant: Variant): { head: Buffer
   return { head, idAt };
 }
 
-/** Property length and properties, MQTT 5 section 3.3.2.3. The topic alias is the publisher's and goes no further. */
-function encodeProperties(message: Encodable, identifiers: readonly number[] | null): Buffer {
+/** Property length and properties, MQTT 5 section 3.3.2.3. The publisher's topic alias goes no further. */
+function encodeProperties(message: Encodable, identifiers: readonly number[] | null, alias: number): Buffer {
   const p = message.properties;
-  if (p === undefined && identifiers === null) return Buffer.of(0);
-  const parts: Buffer[] = [];
+  const aliased = Buffer.of(3, 0x23, alias >> 8, alias & 0xff);
+  if (p === undefined && identifiers === null) return alias === 0 ? Buffer.of(0) : aliased;
+  const parts: Buffer[] = alias === 0 ? [] : [aliased.subarray(1)];
   if (p?.payloadFormatIndicator !== undefined) parts.push(Buffer.of(0x01, p.payloadFormatIndicator ? 1 : 0));
   const expiry = secondsLeft(message);
   if (expiry !== undefined) {
