@@ -68,9 +68,16 @@ export function levelsFault(topic: string, most: number): string | null {
   return levels > most ? `the topic has more than ${most} levels` : null;
 }
 
+/** Why a topic or filter is longer than allowed, or null if it is not. `most` in bytes. */
+export function lengthFault(text: string, most: number): string | null {
+  return text.length * 3 > most && Buffer.byteLength(text) > most
+    ? `the topic has more than ${most} bytes`
+    : null;
+}
+
 /** Counted in UTF-8, where a character of UTF-16 has at most 3 bytes: most texts need no counting. */
 function tooLong(text: string): boolean {
-  return text.length * 3 > MOST_BYTES && Buffer.byteLength(text) > MOST_BYTES;
+  return lengthFault(text, MOST_BYTES) !== null;
 }
 
 /** A test for one well-formed filter. A leading wildcard does not match a topic that starts with `$` [MQTT-4.7.2-1]. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { IPublishPacket, MqttClient } from 'mqtt';
+import type { ConfigInput } from '../src/config/schema.js';
 import {
   configOf,
   connected,
@@ -23,8 +24,8 @@ interface Answer {
 
 const answerOf = ({ payload }: IPublishPacket): Answer => JSON.parse(payload.toString());
 
-async function rig(t: TestContext) {
-  const { app, url, log } = await started(t, configOf(await temporaryFolder(t)));
+async function rig(t: TestContext, more: Partial<ConfigInput> = {}) {
+  const { app, url, log } = await started(t, configOf(await temporaryFolder(t), more));
   const client = await connected(t, url);
   await client.subscribeAsync(['$STREAM/result/#', 'MQfile/#', 'ParquetFile/#', 'answers/#'], { qos: 1 });
   return { app, url, log, client };
@@ -93,6 +94,20 @@ test('a request that is wrong is answered, and the connection lives on', async (
     assert.deepEqual([answer.ok, answer.error!.code], [false, code]);
   }
   assert.equal(client.connected, true);
+});
+
+test('a client that asks too often is told so; the embedder is not', async (t) => {
+  const { app, client } = await rig(t, { limits: { requestsPerSecond: 1 } });
+  // One a second, of 100 at once: whatever the machine does meanwhile, most are too many.
+  const answers = received(client, '$STREAM/result/', 100);
+  for (let i = 0; i < 100; i++)
+    client.publish('$STREAM/files', JSON.stringify({ id: `r${i}`, stream: 'vehicle' }));
+  const codes = (await answers).map((packet) => answerOf(packet).error?.code ?? 'ok');
+  assert.ok(codes.includes('ok'));
+  assert.ok(codes.filter((code) => code === 'REQUEST_LIMIT').length > 50);
+  for (let i = 0; i < 5; i++) {
+    assert.equal((await app.request('files', { id: 'mine', stream: 'vehicle' })).ok, true);
+  }
 });
 
 test('a client with a hostile id gets its answer or none, and the broker lives on', async (t) => {

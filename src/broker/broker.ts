@@ -20,20 +20,19 @@ import { Turn } from './delivery/turn.js';
 import { variantOf } from './delivery/variant.js';
 import { handleAcknowledgement } from './handlers/acks.js';
 import { handlePacket } from './handlers/handlers.js';
-import type { HandlerParts } from './handlers/parts.js';
+import type { HandlerLimits, HandlerParts } from './handlers/parts.js';
 import { handlePublish } from './handlers/publish.js';
 import { insidePublisher } from './inside-publisher.js';
 import type { Log } from './log.js';
 import { type Keys, NOBODY, Pipeline } from './pipeline.js';
-import { Retained } from './retained.js';
-import { Sessions } from './sessions.js';
+import { Retained, type RetainedLimits } from './retained.js';
+import { type SessionLimits, Sessions } from './sessions.js';
 import { BrokerStats } from './stats.js';
 
-export interface BrokerLimits extends OutboxLimits {
+export interface BrokerLimits extends OutboxLimits, SessionLimits, RetainedLimits, HandlerLimits {
   /** Largest packet taken, bytes. */
   readonly packetBytes: number;
   readonly connections: number;
-  readonly topicLevels: number;
 }
 
 export interface BrokerOptions {
@@ -43,12 +42,14 @@ export interface BrokerOptions {
   readonly log: Log;
   readonly capture?: Capture;
   readonly shareStrategy?: ShareStrategy;
+  /** Monotonic time in ms. */
+  readonly now?: () => number;
 }
 
 /** What the rest of the house hears from the broker. */
 export interface BrokerEvents {
-  /** A client published on `$STREAM/...`. */
-  onRequest: (packet: PublishPacket, clientId: string) => void;
+  /** A client published on `$STREAM/...`; not `allowed`: it asks too often, and is to be told so. */
+  onRequest: (packet: PublishPacket, clientId: string, allowed: boolean) => void;
   /** The transfer client published; it is ready for requests; it is gone. */
   onTransferPublish: (packet: PublishPacket) => void;
   onTransferReady: () => void;
@@ -81,11 +82,12 @@ export class Broker extends AedesBase {
   /** Somebody listens to aedes' event `publish`. */
   #watched = false;
 
-  constructor({ id, keys, limits, log, capture = NO_CAPTURE, shareStrategy }: BrokerOptions) {
+  constructor({ id, keys, limits, log, capture = NO_CAPTURE, shareStrategy, now }: BrokerOptions) {
     super({
       id,
       persistence: storeWithoutSessions((clientId) => this.sessions.get(clientId)?.lasting === true),
       maximumPacketSize: limits.packetBytes,
+      receiveMaximum: limits.receiveMaximum,
       mq: inProcessEmitter(() => this.router),
       authenticate: (
         client: AedesClient,
@@ -103,8 +105,8 @@ export class Broker extends AedesBase {
     this.clients = Object.create(null) as typeof this.clients;
     this.brokers = Object.create(null) as typeof this.brokers;
     this.router = new Router(shareStrategy);
-    this.retained = new Retained(id);
-    this.#topics = new TopicTable(limits.topicLevels);
+    this.retained = new Retained(id, limits);
+    this.#topics = new TopicTable(limits.topicLevels, limits.topicBytes);
     this.sessions = new Sessions(this.router, limits, this.stats);
     this.#log = log;
     this.#capture = capture;
@@ -131,8 +133,9 @@ export class Broker extends AedesBase {
       retained: this.retained,
       sessions: this.sessions,
       stats: this.stats,
+      now: now ?? (() => performance.now()),
       packetOf: (message) => message.packet(id),
-      onRequest: (packet, clientId) => this.events.onRequest(packet, clientId),
+      onRequest: (packet, clientId, allowed) => this.events.onRequest(packet, clientId, allowed),
       onTransferPublish: (packet) => this.events.onTransferPublish(packet),
       onTransferReady: () => this.events.onTransferReady(),
     };

@@ -14,6 +14,7 @@ import { PublishReader } from './reading/publish-reader.js';
 import type { ReadingSocket } from './reading/socket.js';
 import { refuse, refuseFirst } from './refusal.js';
 import type { Session } from './session.js';
+import type { TokenBucket } from './token-bucket.js';
 
 /** What is done with what a connected client sends. */
 export interface Handlers {
@@ -57,6 +58,11 @@ export class Connection implements Flushable {
   outbox: Outbox | null = null;
   origin: Origin | null = null;
   publisher: Publisher | null = null;
+  /** How many messages of QoS 1 are not acknowledged yet. */
+  unacknowledged = 0;
+  /** How often it may publish, and ask; null: it did not yet, or may as it likes. */
+  publishes: TokenBucket | null = null;
+  requests: TokenBucket | null = null;
   readonly #parts: ConnectionParts;
   readonly #frames: FrameReader;
   readonly #publishes: PublishReader;
@@ -92,6 +98,12 @@ export class Connection implements Flushable {
   /** Leaves a packet to aedes. */
   passOn(packet: Packet): void {
     this.#aedes(packet);
+  }
+
+  /** Ends it for a fault: nothing more of what it sends is handled. */
+  refuse(fault: PacketFault): void {
+    this.#over = true;
+    refuse(this.client, fault);
   }
 
   /** Reads no more until `release` was called as often. */
@@ -179,7 +191,7 @@ export class Connection implements Flushable {
     } else if (type === PUBLISH) {
       const message = this.#publishes.read(frames, client.version === 5);
       if (message !== null) this.#parts.handlers.publish(this, message);
-      else if (this.#publishes.fault !== null) this.#refuse(this.#publishes.fault);
+      else if (this.#publishes.fault !== null) this.refuse(this.#publishes.fault);
       else client._parser.parse(bytes.subarray(start, end));
     } else if (client.closed) {
       // What was published before the connection broke still counts; there is nobody to answer to.
@@ -202,7 +214,8 @@ export class Connection implements Flushable {
       this.#aedes(packet);
     } else if (packet.cmd === 'publish') {
       const topic = this.#parts.topics.named(packet.topic);
-      this.#parts.handlers.publish(this, Message.of(topic, packet as PublishPacket, Date.now()));
+      if (topic.fault !== null) this.refuse(topic.fault);
+      else this.#parts.handlers.publish(this, Message.of(topic, packet as PublishPacket, Date.now()));
     } else {
       // Nothing may follow it [MQTT-3.14.4-1].
       if (packet.cmd === 'disconnect') this.#over = true;
@@ -212,16 +225,11 @@ export class Connection implements Flushable {
 
   #unreadable(): void {
     if (this.#frames.fault === 'malformed') {
-      this.#refuse({ text: 'the remaining length is malformed [MQTT-1.5.5-1]', reason: MALFORMED_PACKET });
+      this.refuse({ text: 'the remaining length is malformed [MQTT-1.5.5-1]', reason: MALFORMED_PACKET });
     } else {
       this.#over = true;
       this.client.rejectPacketTooLarge(this.#frames.size);
     }
-  }
-
-  #refuse(fault: PacketFault): void {
-    this.#over = true;
-    refuse(this.client, fault);
   }
 }
 

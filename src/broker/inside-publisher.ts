@@ -21,7 +21,7 @@ export function insidePublisher(finished: (error: Error | null) => void): Publis
         done();
       });
     },
-    published: (_message, _refused, error) => {
+    published: (_message, _reason, error) => {
       outcome = error;
       done();
     },

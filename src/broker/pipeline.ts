@@ -2,11 +2,15 @@ import type { Persistence, PublishPacket } from './aedes-internals.js';
 import type { Capture, Origin } from './capture.js';
 import type { Message } from './delivery/message.js';
 import type { Outbox } from './delivery/outbox.js';
-import type { Route, Router } from './delivery/router.js';
+import { NOWHERE, type Route, type Router } from './delivery/router.js';
 import type { Share } from './delivery/share.js';
 import type { Target } from './delivery/target.js';
 import type { Retained } from './retained.js';
 import type { BrokerStats } from './stats.js';
+
+const SUCCESS = 0;
+const NO_MATCHING_SUBSCRIBERS = 0x10;
+const QUOTA_EXCEEDED = 0x97;
 
 /** Gives the keys. */
 export interface Keys {
@@ -20,8 +24,8 @@ export interface Publisher {
   /** It waits for room in a ring, and so must what its publisher sends after it; `released`: not any more. */
   held(): void;
   released(): void;
-  /** It is captured and on its way. `refused`: a stream that wanted it did not take it. */
-  published(message: Message, refused: boolean, error: Error | null): void;
+  /** It is captured and on its way. `reason`: an MQTT 5 reason code. */
+  published(message: Message, reason: number, error: Error | null): void;
   /** All who get it have enough to do: what comes after it should wait for one of them. */
   congested(route: Route): void;
 }
@@ -107,20 +111,25 @@ export class Pipeline {
     message.clientId = origin.clientId;
     stats.received++;
     stats.bytesReceived += message.payloadBytes;
-    if (message.retain) this.#retain(message, taken, publisher);
     const route = this.#parts.router.route(message.known);
+    const reason = taken ? (route === NOWHERE ? NO_MATCHING_SUBSCRIBERS : SUCCESS) : QUOTA_EXCEEDED;
+    if (message.retain) this.#retain(message, reason, publisher);
     const congested = this.#emit(message, route, true);
     if (congested) publisher.congested(route);
-    if (!message.retain) publisher.published(message, !taken, null);
+    if (!message.retain) publisher.published(message, reason, null);
     return true;
   }
 
-  #retain(message: Message, taken: boolean, publisher: Publisher): void {
-    this.#parts.retained.store(message, this.#parts.persistence()).then(
-      () => publisher.published(message, !taken, null),
+  #retain(message: Message, reason: number, publisher: Publisher): void {
+    const { retained, stats, persistence } = this.#parts;
+    const fits = retained.fits(message);
+    if (!fits) stats.retainedRefused++;
+    const told = fits ? reason : QUOTA_EXCEEDED;
+    retained.store(message, persistence()).then(
+      () => publisher.published(message, told, null),
       (error: unknown) => {
         this.#parts.onFault(error);
-        publisher.published(message, !taken, error instanceof Error ? error : new Error(String(error)));
+        publisher.published(message, told, error instanceof Error ? error : new Error(String(error)));
       },
     );
   }

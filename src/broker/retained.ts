@@ -4,14 +4,24 @@ import { expired } from './delivery/expiry.js';
 import { Message } from './delivery/message.js';
 import type { TopicTable } from './delivery/topic-table.js';
 
+const NOTHING = Buffer.alloc(0);
+
+export interface RetainedLimits {
+  readonly retainedMessages: number;
+  /** Of payload. */
+  readonly retainedBytes: number;
+}
+
 /** Retained messages by topic: memory answers at once and in order, the store follows. */
 export class Retained {
   readonly #messages = new Map<string, Message>();
   readonly #brokerId: string;
+  readonly #limits: RetainedLimits;
   #bytes = 0;
 
-  constructor(brokerId: string) {
+  constructor(brokerId: string, limits: RetainedLimits) {
     this.#brokerId = brokerId;
+    this.#limits = limits;
   }
 
   get count(): number {
@@ -30,12 +40,25 @@ export class Retained {
     }
   }
 
-  /** Keeps a message as its topic's retained one; an empty payload removes it [MQTT-3.3.1-6]. */
+  /** Whether a message can be kept within the limits; those of the broker itself always can. */
+  fits({ known, topic, payloadBytes }: Message): boolean {
+    if (payloadBytes === 0 || known.own) return true;
+    const before = this.#messages.get(topic);
+    const bytes = this.#bytes - (before?.payloadBytes ?? 0) + payloadBytes;
+    const { retainedMessages, retainedBytes } = this.#limits;
+    return bytes <= retainedBytes && (before !== undefined || this.count < retainedMessages);
+  }
+
+  /**
+   * Keeps a message as its topic's retained one; an empty payload removes it [MQTT-3.3.1-6]. So does one that does not
+   * fit: nobody is told what holds no more.
+   */
   store(message: Message, persistence: Persistence): Promise<void> {
+    const removes = message.payloadBytes === 0 || !this.fits(message);
     this.#bytes -= this.#messages.get(message.topic)?.payloadBytes ?? 0;
-    if (message.payloadBytes === 0) {
+    if (removes) {
       this.#messages.delete(message.topic);
-      return persistence.storeRetained(message.packet(this.#brokerId));
+      return persistence.storeRetained({ ...message.packet(this.#brokerId), payload: NOTHING });
     }
     message.detach();
     this.#keep(message);

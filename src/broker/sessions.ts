@@ -7,14 +7,18 @@ import type { Subscription } from './delivery/subscription.js';
 import { Session } from './session.js';
 import type { BrokerStats } from './stats.js';
 
+export interface SessionLimits extends BacklogLimits {
+  readonly sessions: number;
+}
+
 /** All sessions by client id. */
 export class Sessions {
   readonly #router: Router;
-  readonly #limits: BacklogLimits;
+  readonly #limits: SessionLimits;
   readonly #stats: BrokerStats;
   readonly #sessions = new Map<string, Session>();
 
-  constructor(router: Router, limits: BacklogLimits, stats: BrokerStats) {
+  constructor(router: Router, limits: SessionLimits, stats: BrokerStats) {
     this.#router = router;
     this.#limits = limits;
     this.#stats = stats;
@@ -42,13 +46,15 @@ export class Sessions {
     return session;
   }
 
-  /** The connection ended. A lasting session goes on without it. */
+  /** The connection ended. A lasting session goes on without it, unless there are too many: that of the last comer ends. */
   detach(session: Session, outbox: Outbox): void {
     // Another connection of the same client may have taken the session over.
     if (session.outbox !== outbox) return;
     const { lasting } = session;
+    const tooMany = this.count > this.#limits.sessions;
     session.detach();
-    if (lasting) offerUnsent(session.backlog);
+    if (lasting && tooMany) this.#stats.sessionsRefused++;
+    if (lasting && !tooMany) offerUnsent(session.backlog);
     else this.end(session);
   }
 

@@ -10,5 +10,15 @@ export class BrokerStats {
   refused = 0;
   /** Clients disconnected because too much of QoS 1 and 2 waited for them. */
   quotaDisconnects = 0;
+  /** Clients disconnected because they sent more than they may before it was acknowledged. */
+  receiveMaximumDisconnects = 0;
+  /** Beyond the limits: subscriptions not granted, messages routed but not retained, requests refused. */
+  subscriptionsRefused = 0;
+  retainedRefused = 0;
+  requestsRefused = 0;
+  /** Sessions that would have outlived their connection, and there were too many. */
+  sessionsRefused = 0;
+  /** How often a client was not read for a while because it sent too fast. */
+  slowedDown = 0;
   connections = 0;
 }

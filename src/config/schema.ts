@@ -4,11 +4,12 @@
  */
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import { limitsSchema } from './limits.js';
 import { dotted, type Path } from './path.js';
 import { check, invalid, shown } from './problem.js';
-import { duration, size, whole } from './quantity.js';
+import { size, whole } from './quantity.js';
 import { sharedSubscriptionsSchema } from './shared-subscriptions.js';
-import { MAX_TIMER, streamSchema } from './stream.js';
+import { streamSchema } from './stream.js';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -77,28 +78,7 @@ export const configSchema = z
       .array(streamSchema)
       .superRefine(namesDiffer, { when: () => true })
       .prefault([]),
-    limits: z
-      .strictObject({
-        /** Largest MQTT packet taken from a client, bytes; MQTT itself ends at 256 MiB - 1. */
-        packetBytes: size({ min: KIB, max: 256 * MIB - 1 }).prefault('64MiB'),
-        /** What may wait for one slow client, bytes. */
-        clientQueueBytes: size({ min: KIB }).prefault('16MiB'),
-        /** What may wait for one slow client, messages. */
-        clientQueueMessages: whole(1).prefault(100_000),
-        /** What happens then to QoS 1 and 2 for it; QoS 0 is dropped. */
-        whenClientQueueFull: z.enum(['disconnect', 'drop']).prefault('disconnect'),
-        /** Publishers do not wait longer for a subscriber that takes nothing, ms. */
-        stalledAfter: duration({ min: 1, max: MAX_TIMER }).prefault('500ms'),
-        /** Unacknowledged QoS 1 and 2 messages to one client; its own Receive Maximum may be less. */
-        inflight: whole(1, 65_535).prefault(1000),
-        /** Clients connected at the same time. */
-        connections: whole(1).prefault(10_000),
-        /** Levels of a topic or topic filter. */
-        topicLevels: whole(1, 65_536).prefault(200),
-        /** Searches, replays and other requests being answered at the same time. */
-        requests: whole(1).prefault(32),
-      })
-      .prefault({}),
+    limits: limitsSchema,
     sharedSubscriptions: sharedSubscriptionsSchema,
     transfer: z
       .strictObject({

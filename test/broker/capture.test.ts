@@ -172,7 +172,7 @@ test('a PUBREC that refuses frees the identifier: the next message under it is a
   const client = await WireClient.connect(t, tcp.port);
   for (const payload of ['one', 'two']) client.publish({ topic: 'a', payload, qos: 2, messageId: 9 });
   const codes = (await client.sync()).map((packet) => packet.cmd === 'pubrec' && packet.reasonCode);
-  assert.deepEqual(codes, [0x97, 0]);
+  assert.deepEqual(codes, [0x97, 0x10]);
   assert.deepEqual(capture.payloads, ['one', 'two']);
 });
 

@@ -39,6 +39,7 @@ export interface BrokerSettings {
   readonly capture?: Capture;
   readonly keys?: Keys;
   readonly shareStrategy?: ShareStrategy;
+  readonly now?: () => number;
 }
 
 export function newClock(): Clock {
@@ -53,6 +54,7 @@ export async function startBroker(t: TestContext, settings: BrokerSettings = {})
     limits: { ...LIMITS, ...settings.limits },
     log,
     ...(settings.capture === undefined ? {} : { capture: settings.capture }),
+    ...(settings.now === undefined ? {} : { now: settings.now }),
     ...(settings.shareStrategy === undefined ? {} : { shareStrategy: settings.shareStrategy }),
   });
   await broker.listen();

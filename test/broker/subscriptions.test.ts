@@ -62,6 +62,20 @@ test('no-local: own messages do not come back, those of others do', async (t) =>
   assert.deepEqual(payloads(await client.sync()), ['other']);
 });
 
+test('no-local holds for retained messages, too', async (t) => {
+  const { tcp } = await startBroker(t);
+  const client = await WireClient.connect(t, tcp.port);
+  const other = await WireClient.connect(t, tcp.port);
+  client.publish({ topic: 'a', payload: 'own', qos: 1, retain: true });
+  other.publish({ topic: 'b', payload: 'other', qos: 1, retain: true });
+  assert.equal((await client.next()).cmd, 'puback');
+  assert.equal((await other.next()).cmd, 'puback');
+  await client.subscribe([{ topic: '#', nl: true }]);
+  assert.deepEqual(payloads(await client.sync()), ['other']);
+  await client.subscribe([{ topic: '#', nl: false }]);
+  assert.deepEqual(payloads(await client.sync()).sort(), ['other', 'own']);
+});
+
 test('retain as published: the flag as it was sent, or never', async (t) => {
   const { tcp } = await startBroker(t);
   const as = await WireClient.connect(t, tcp.port);

@@ -7,6 +7,8 @@ export interface BacklogLimits {
   readonly clientQueueBytes: number;
   /** Most messages of QoS 1 and 2 that wait for one client. */
   readonly clientQueueMessages: number;
+  /** What is dropped beyond them while the client is away. */
+  readonly whenSessionQueueFull: 'drop-newest' | 'drop-oldest';
 }
 
 /** A shared subscription, as far as a message knows it that came through it: others may take it instead. */
@@ -79,10 +81,21 @@ export class Backlog {
     );
   }
 
-  /** Keeps a message for a client that is not there; beyond the bounds it is dropped and counted. */
+  /** Keeps a message for a client that is not there; beyond the bounds it or older ones are dropped and counted. */
   keepIfRoom(delivery: Delivery): void {
+    if (this.#limits.whenSessionQueueFull === 'drop-oldest') this.#makeRoom(delivery.message);
     if (this.hasRoom(delivery.message)) this.keep(delivery);
     else this.#stats.dropped++;
+  }
+
+  /** What was sent stays: the client may have it, and knows its identifier. */
+  #makeRoom(message: Message): void {
+    for (const oldest of this.#deliveries) {
+      if (this.hasRoom(message)) return;
+      if (oldest.id > 0) continue;
+      this.delete(oldest);
+      this.#stats.dropped++;
+    }
   }
 
   delete(delivery: Delivery): void {

@@ -198,7 +198,7 @@ export class Router {
 }
 
 /** One for all topics that nobody wants. */
-const NOWHERE: Route = { targets: [], shares: [], functions: [] };
+export const NOWHERE: Route = { targets: [], shares: [], functions: [] };
 
 class FoundRoute implements Route {
   readonly targets: Target[] = [];

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { isOwnTopic, levelsFault, topicFault } from '../../topics.js';
+import { isOwnTopic, lengthFault, levelsFault, topicFault } from '../../topics.js';
 import { MALFORMED_PACKET, type PacketFault, TOPIC_NAME_INVALID } from '../packet-fault.js';
 
 /** A topic that a message came on, with all that is found out once and not for each message. */
@@ -17,11 +17,11 @@ export class Topic {
   memo: unknown = null;
 
   /** `ascii`: no byte of `utf8` is above 127. */
-  constructor(name: string, utf8: Uint8Array, ascii: boolean, mostLevels: number) {
+  constructor(name: string, utf8: Uint8Array, ascii: boolean, mostLevels: number, mostBytes: number) {
     this.name = name;
     this.utf8 = utf8;
     this.own = isOwnTopic(name);
-    const text = topicFault(name) ?? levelsFault(name, mostLevels);
+    const text = topicFault(name) ?? levelsFault(name, mostLevels) ?? lengthFault(name, mostBytes);
     if (!ascii && !isUtf8(utf8)) this.fault = NOT_UTF8;
     else this.fault = text === null ? null : { text, reason: TOPIC_NAME_INVALID };
   }

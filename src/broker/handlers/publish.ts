@@ -3,19 +3,30 @@ import type { Connection } from '../connection.js';
 import { whenOneIsRelieved } from '../delivery/congestion.js';
 import type { Message } from '../delivery/message.js';
 import type { Route } from '../delivery/router.js';
+import type { PacketFault } from '../packet-fault.js';
 import { NOBODY, type Publisher } from '../pipeline.js';
 import type { HandlerParts } from './parts.js';
+import { mayAsk, slowDown } from './rates.js';
 
 const PUBACK = 0x40;
 const PUBREC = 0x50;
 const NOT_AUTHORIZED = 0x87;
-const QUOTA_EXCEEDED = 0x97;
+const RECEIVE_MAXIMUM_EXCEEDED: PacketFault = {
+  text: 'more messages are unacknowledged than the Receive Maximum allows [MQTT-3.3.4-7]',
+  reason: 0x93,
+};
 
 /** PUBLISH (MQTT 5 section 3.3). */
 export function handlePublish(parts: HandlerParts, connection: Connection, message: Message): void {
+  if (message.qos > 0 && isTooMuch(connection, message, parts.limits.receiveMaximum)) {
+    parts.stats.receiveMaximumDisconnects++;
+    connection.refuse(RECEIVE_MAXIMUM_EXCEEDED);
+    return;
+  }
   if (message.qos === 2 && isRepetition(connection, message.id)) return;
   if (message.known.own) handleOwn(parts, connection, message);
   else parts.pipeline.publish(message, connection.origin!, connection.publisher!);
+  if (parts.limits.messagesPerSecond > 0) slowDown(parts, connection);
 }
 
 /** What a connection does about what becomes of its messages. */
@@ -34,8 +45,8 @@ export class ConnectionPublisher implements Publisher {
     this.#connection.release();
   }
 
-  published(message: Message, refused: boolean, error: Error | null): void {
-    if (error === null) acknowledge(this.#connection, message, refused ? QUOTA_EXCEEDED : 0);
+  published(message: Message, reason: number, error: Error | null): void {
+    if (error === null) acknowledge(this.#connection, message, reason);
     else this.#connection.client.emit('error', error);
   }
 
@@ -52,7 +63,7 @@ function handleOwn(parts: HandlerParts, connection: Connection, message: Message
   const { topic } = message;
   if (isRequestTopic(topic)) {
     acknowledge(connection, message, 0);
-    parts.onRequest(parts.packetOf(message), client.id);
+    parts.onRequest(parts.packetOf(message), client.id, mayAsk(parts, connection));
   } else if (!mayPublish(identity, topic)) {
     parts.stats.refused++;
     parts.log.info({ client: client.id, topic }, 'a publish to a reserved topic was refused');
@@ -65,6 +76,20 @@ function handleOwn(parts: HandlerParts, connection: Connection, message: Message
       published: () => parts.pipeline.whenTaken(topic, () => acknowledge(connection, message, 0)),
     });
   }
+}
+
+/**
+ * Whether the client has more unacknowledged than it may. MQTT 3 knows no such bound; there it is for what we have to
+ * remember, the open exchanges of QoS 2.
+ */
+function isTooMuch(connection: Connection, { qos, id }: Message, most: number): boolean {
+  const version5 = connection.client.version === 5;
+  const { received } = connection.session!;
+  const full = received.size + (version5 ? connection.unacknowledged : 0) >= most;
+  if (qos === 2) return full && !received.has(id);
+  if (full && version5) return true;
+  connection.unacknowledged++;
+  return false;
 }
 
 /**
@@ -88,6 +113,7 @@ function isRepetition(connection: Connection, id: number): boolean {
 function acknowledge(connection: Connection, { qos, id }: Message, code: number): void {
   if (qos === 0) return;
   if (qos === 1) {
+    connection.unacknowledged--;
     connection.output.acknowledge(PUBACK, id, connection.client.version === 5 ? code : 0);
     return;
   }
