@@ -305,3 +305,69 @@ test('nobody is disconnected when all members have as much as they may: what is 
   assert.equal((await takeAll(clients[1], 11)).length, 11);
   await client.sync();
 });
+
+test('a member that does not take packets of this size is passed over', async (t) => {
+  const started = await startBroker(t);
+  const { tcp, broker } = started;
+  const small = await WireClient.connect(t, tcp.port, { properties: { maximumPacketSize: 50 } });
+  await small.subscribe([{ topic: '$share/g/a/#', qos: 1 }]);
+  const [other] = await members(t, started, 1);
+  const publisher = await WireClient.connect(t, tcp.port);
+  const properties = { userProperties: { name: 'x'.repeat(60) } };
+  for (const qos of [0, 1, 2] as const) {
+    publisher.publish({ topic: 'a/b', payload: `small ${qos}`, qos });
+    publisher.publish({ topic: 'a/b', payload: `large ${qos}`, qos, properties });
+    publisher.publish({ topic: 'a/b', payload: `large ${qos}`, qos, properties });
+  }
+  await publisher.sync();
+  const [mine, theirs] = await gotBy([small, other]);
+  assert.ok(mine.every((payload) => payload.startsWith('small')));
+  assert.equal(theirs.filter((payload) => payload.startsWith('large')).length, 6);
+  assert.equal(mine.length + theirs.length, 9);
+  await other.break();
+  await until(() => broker.router.sharedCount === 1);
+  const { dropped } = broker.stats;
+  publisher.publish({ topic: 'a/b', qos: 1, properties });
+  await publisher.sync();
+  assert.equal(broker.stats.dropped, dropped + 1, 'nobody is left that takes it');
+});
+
+test('a message that expires while it waits for a member goes to nobody', async (t) => {
+  t.mock.timers.enable({ apis: ['Date'], now: 1_700_000_000_000 });
+  const started = await startBroker(t);
+  const [one] = await members(t, started, 1, 1, { receiveMaximum: 1 });
+  const publisher = await WireClient.connect(t, started.tcp.port);
+  for (const messageExpiryInterval of [1, 1, 100]) {
+    publisher.publish({
+      topic: 'a/b',
+      payload: String(messageExpiryInterval),
+      qos: 1,
+      properties: { messageExpiryInterval },
+    });
+  }
+  await publisher.sync();
+  assert.deepEqual(await gotBy([one]), [['1']]);
+  t.mock.timers.setTime(1_700_000_002_000);
+  one.send({ cmd: 'puback', messageId: 1 });
+  assert.deepEqual(await gotBy([one]), [['100']]);
+});
+
+test('a replay or an answer goes to one of the group, too', async (t) => {
+  const started = await startBroker(t);
+  const { tcp, broker } = started;
+  const clients = await Promise.all([0, 1].map(() => WireClient.connect(t, tcp.port)));
+  for (const client of clients) await client.subscribe([{ topic: '$share/g/MQfile/#', qos: 1 }]);
+  for (let i = 0; i < 6; i++) {
+    const payload = Buffer.from(String(i));
+    broker.deliver(
+      { cmd: 'publish', topic: 'MQfile/r/1/a', payload, qos: 1, retain: false, dup: false },
+      () => assert.fail('nobody is busy'),
+    );
+  }
+  const got = await gotBy(clients);
+  assert.deepEqual(
+    got.map(({ length }) => length),
+    [3, 3],
+  );
+  assert.deepEqual(ascending(got.flat()), numbers(6));
+});

@@ -23,10 +23,10 @@ export function handlePublish(parts: HandlerParts, connection: Connection, messa
     connection.refuse(RECEIVE_MAXIMUM_EXCEEDED);
     return;
   }
+  if (parts.limits.messagesPerSecond > 0) slowDown(parts, connection);
   if (message.qos === 2 && isRepetition(connection, message.id)) return;
   if (message.known.own) handleOwn(parts, connection, message);
   else parts.pipeline.publish(message, connection.origin!, connection.publisher!);
-  if (parts.limits.messagesPerSecond > 0) slowDown(parts, connection);
 }
 
 /** What a connection does about what becomes of its messages. */
