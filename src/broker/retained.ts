@@ -18,6 +18,8 @@ export class Retained {
   readonly #brokerId: string;
   readonly #limits: RetainedLimits;
   #bytes = 0;
+  /** When expired ones were looked for, wall time in ms. */
+  #lookedAt = 0;
 
   constructor(brokerId: string, limits: RetainedLimits) {
     this.#brokerId = brokerId;
@@ -41,12 +43,10 @@ export class Retained {
   }
 
   /** Whether a message can be kept within the limits; those of the broker itself always can. */
-  fits({ known, topic, payloadBytes }: Message): boolean {
-    if (payloadBytes === 0 || known.own) return true;
-    const before = this.#messages.get(topic);
-    const bytes = this.#bytes - (before?.payloadBytes ?? 0) + payloadBytes;
-    const { retainedMessages, retainedBytes } = this.#limits;
-    return bytes <= retainedBytes && (before !== undefined || this.count < retainedMessages);
+  fits(message: Message): boolean {
+    if (message.payloadBytes === 0 || message.known.own || this.#hasRoom(message)) return true;
+    this.#forgetExpired(Date.now());
+    return this.#hasRoom(message);
   }
 
   /**
@@ -75,6 +75,24 @@ export class Retained {
     const matches = topicMatcher(filter);
     for (const [topic, message] of this.#messages)
       if (matches(topic) && !expired(message, now)) yield message;
+  }
+
+  #hasRoom({ topic, payloadBytes }: Message): boolean {
+    const before = this.#messages.get(topic);
+    const bytes = this.#bytes - (before?.payloadBytes ?? 0) + payloadBytes;
+    const { retainedMessages, retainedBytes } = this.#limits;
+    return bytes <= retainedBytes && (before !== undefined || this.count < retainedMessages);
+  }
+
+  /** Not more often than once a second: the work grows with their number. */
+  #forgetExpired(now: number): void {
+    if (Math.abs(now - this.#lookedAt) < 1000) return;
+    this.#lookedAt = now;
+    for (const [topic, message] of this.#messages) {
+      if (!expired(message, now)) continue;
+      this.#messages.delete(topic);
+      this.#bytes -= message.payloadBytes;
+    }
   }
 
   #keep(message: Message): void {

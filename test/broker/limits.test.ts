@@ -89,6 +89,24 @@ test('retained messages: beyond the number or the bytes they are routed, not ret
   );
 });
 
+test('retained messages that have expired make room', async (t) => {
+  t.mock.timers.enable({ apis: ['Date'], now: 1_700_000_000_000 });
+  const { tcp, broker } = await startBroker(t, { limits: { retainedMessages: 2 } });
+  const client = await WireClient.connect(t, tcp.port);
+  const retain = async (topic: string, messageExpiryInterval: number) => {
+    client.publish({ topic, payload: 'x', qos: 1, retain: true, properties: { messageExpiryInterval } });
+    return codes([await client.next()]);
+  };
+  const kept = 0x10;
+  assert.deepEqual(await retain('a', 5), [kept]);
+  assert.deepEqual(await retain('b', 50), [kept]);
+  assert.deepEqual(await retain('c', 50), [0x97]);
+  t.mock.timers.setTime(1_700_000_006_000);
+  assert.deepEqual(await retain('c', 50), [kept]);
+  assert.deepEqual([broker.retained.count, broker.retained.bytes], [2, 2]);
+  assert.deepEqual(await retain('d', 50), [0x97]);
+});
+
 test('sessions: beyond their number one ends with its connection; those that are away stay', async (t) => {
   const { tcp, broker } = await startBroker(t, { limits: { sessions: 2 } });
   const first = await WireClient.connect(t, tcp.port, lasting(5, { clientId: 'a' }));
