@@ -44,9 +44,9 @@ export function encodeHead(
 /** Property length and properties, MQTT 5 section 3.3.2.3. The publisher's topic alias goes no further. */
 function encodeProperties(message: Encodable, identifiers: readonly number[] | null, alias: number): Buffer {
   const p = message.properties;
-  const aliased = Buffer.of(3, 0x23, alias >> 8, alias & 0xff);
-  if (p === undefined && identifiers === null) return alias === 0 ? Buffer.of(0) : aliased;
-  const parts: Buffer[] = alias === 0 ? [] : [aliased.subarray(1)];
+  if (p === undefined && identifiers === null && alias === 0) return Buffer.of(0);
+  const parts: Buffer[] = [];
+  if (alias > 0) parts.push(Buffer.of(0x23, alias >> 8, alias & 0xff));
   if (p?.payloadFormatIndicator !== undefined) parts.push(Buffer.of(0x01, p.payloadFormatIndicator ? 1 : 0));
   const expiry = secondsLeft(message);
   if (expiry !== undefined) {
