@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { outletOf, ownPacket, replyBy } from './answers.js';
 import { Broker } from './broker/broker.js';
 import { type Listener, listen } from './broker/listeners.js';
+import { LevelPersistence } from './broker/store/level-persistence.js';
 import { Catalog } from './catalog/catalog.js';
 import type { Clock } from './clock/clock.js';
 import { type ClockOpening, ClockStore, SAVE_EVERY } from './clock/store.js';
@@ -65,6 +66,7 @@ export class App {
   readonly listeners: Listener[] = [];
   readonly #reader: FileReader;
   readonly #clockStore: ClockStore;
+  readonly #store: LevelPersistence;
   readonly #releaseDataDir: () => Promise<void>;
   readonly #clockTimer: NodeJS.Timeout;
   /** Ends the waiting of those who published from inside and have no answer yet. */
@@ -77,10 +79,12 @@ export class App {
   private constructor(
     config: Config,
     log: Logger,
+    time: TimeSource,
     catalog: Catalog,
     clock: Clock,
     clockStore: ClockStore,
     streams: Streams,
+    store: LevelPersistence,
     releaseDataDir: () => Promise<void>,
   ) {
     this.config = config;
@@ -88,6 +92,7 @@ export class App {
     this.catalog = catalog;
     this.clock = clock;
     this.streams = streams;
+    this.#store = store;
     this.#clockStore = clockStore;
     this.#releaseDataDir = releaseDataDir;
     clock.onCorrection = (correction) => {
@@ -104,6 +109,8 @@ export class App {
       limits: config.limits,
       shareStrategy: config.sharedSubscriptions.strategy,
       log,
+      store,
+      now: () => time.wall() / 1000,
       capture: streams.exchange,
     });
     this.transfers = new Transfers(catalog, config.dataDir, config.transfer.chunkBytes, (order) =>
@@ -139,13 +146,14 @@ export class App {
     const releaseDataDir = await holdDataDir(config.dataDir);
     let opening: ClockOpening | null = null;
     let streams: Streams | null = null;
+    let store: LevelPersistence | null = null;
     let app: App | null = null;
     try {
       const { dataDir } = config;
       const catalog = await Catalog.open({ dataDir, fs: files, log });
       const known = { maxKey: catalog.maxKey(), corrections: () => correctionsOf(catalog) };
       opening = await ClockStore.open(dataDir, time, files, known, log);
-      const { clock, store, afterCrash } = opening;
+      const { clock, store: clockStore, afterCrash } = opening;
       streams = await Streams.start({
         dataDir,
         bootId: time.bootId,
@@ -156,13 +164,19 @@ export class App {
         ...(parts.onBatch === undefined ? {} : { onBatch: parts.onBatch }),
         ...(parts.recorderModules === undefined ? {} : { recorderModules: parts.recorderModules }),
       });
-      app = new App(config, log, catalog, clock, store, streams, releaseDataDir);
+      store = await LevelPersistence.open({
+        folder: config.persistence.store === 'memory' ? null : join(dataDir, 'sessions'),
+        sync: config.persistence.sync,
+        onFault: (error) => log.error({ err: error }, 'sessions could not be stored yet'),
+      });
+      app = new App(config, log, time, catalog, clock, clockStore, streams, store, releaseDataDir);
       await app.#open();
       return app;
     } catch (error) {
       if (app !== null) {
         await app.close();
       } else {
+        await store?.destroy();
         await streams?.close(0);
         // Nothing was captured; but a crash before this start is not to be forgotten.
         await opening?.store.save(!opening.afterCrash);
@@ -279,6 +293,9 @@ export class App {
     );
     try {
       const unwritten = await this.streams.close(Math.max(0, until - performance.now()));
+      await this.#store
+        .destroy()
+        .catch((error: unknown) => this.log.error({ err: error }, 'sessions could not be stored'));
       await this.#reader.close();
       // What is lost now shows as a gap after the next start, as after a crash.
       await this.#clockStore.save(unwritten.length === 0);

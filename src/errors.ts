@@ -30,6 +30,31 @@ export const ERRORS = {
   },
   LISTEN_FAILED: { message: 'cannot listen on %s:%d: %s', reason: 0x83, status: 500 },
 
+  // stored sessions
+  STORE_IN_USE: {
+    message: 'the session store %s is open in another process; stop it or choose another dataDir',
+    reason: 0x83,
+    status: 409,
+  },
+  STORE_UNUSABLE: {
+    message:
+      'the session store %s cannot be read: %s; put a copy of it back, or move it away to begin without stored sessions and retained messages',
+    reason: 0x83,
+    status: 500,
+  },
+  STORE_VERSION: {
+    message:
+      'the session store %s has format %s, and this version reads %s; use the version that wrote it or move it away',
+    reason: 0x83,
+    status: 500,
+  },
+  STORE_WRITE_FAILED: {
+    message:
+      'the session store %s could not be written and keeps the changes in memory; they are tried again: %s',
+    reason: 0x80,
+    status: 503,
+  },
+
   // requests
   REQUEST_NOT_JSON: {
     message: 'the request is not a JSON object: %s; send one as in docs/requests.md',

@@ -5,7 +5,6 @@
 import type { EventEmitter } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { Aedes } from 'aedes';
-import memory from 'aedes-persistence';
 import mqttPacket, { type UserProperties, type Packet as WirePacket } from 'mqtt-packet';
 
 /**
@@ -21,28 +20,33 @@ export interface AedesClient extends EventEmitter {
   readonly conn: Duplex;
   /** 3, 4 or 5; null before CONNECT. */
   readonly version: 3 | 4 | 5 | null;
-  /** The session ends with the connection. */
-  readonly clean: boolean;
   readonly closed: boolean;
   readonly connected: boolean;
   /** In-flight QoS 1 and 2 messages that the client takes (MQTT 5, section 3.1.2.11.3); 65,535 by default. */
   readonly receiveMaximum: number;
   /** Largest packet that the client takes, bytes; undefined: any. */
   readonly maximumPacketSize: number | undefined;
-  /** By topic filter, filled by aedes when it restores a session. Ours are in `Session`: we keep it empty. */
-  subscriptions: Record<string, unknown>;
   /** Makes packets of bytes; one that it cannot read it emits as an error, at once. */
   readonly _parser: EventEmitter & { client: AedesClient; parse(bytes: Buffer): number };
-  /** Called after every packet and when aedes resumes; aedes' own reads the socket. */
-  _nextBatch: (error?: Error | null) => void;
-  /** Packets being handled. */
-  _parsingBatch: number;
-  readonly _keepaliveTimer: NodeJS.Timeout | null;
-  /** CONNECT asked for a clean start. */
-  readonly _cleanStart: boolean;
   close(done?: () => void): void;
   disconnect(options: { reasonCode?: number }, done?: () => void): void;
   rejectPacketTooLarge(bytes: number): void;
+}
+
+/** What aedes reads of a client when it writes to it and when it ends it. */
+interface ClientState {
+  id: string;
+  version: 3 | 4 | 5;
+  _wireVersion: 3 | 4 | 5;
+  clean: boolean;
+  receiveMaximum: number;
+  maximumPacketSize: number | undefined;
+  connected: boolean;
+  connackSent: boolean;
+  /** Its end unregisters it. */
+  _authorized: boolean;
+  _connectTimer: NodeJS.Timeout | null;
+  _nextBatch: (error?: Error | null) => void;
 }
 
 /** `aedes.js`: the members that are not in its types. */
@@ -50,8 +54,12 @@ export interface AedesInternals {
   /** By client id. We give it a null prototype: a client may call itself `__proto__`. */
   clients: Record<string, AedesClient>;
   brokers: Record<string, number>;
-  /** Called for every MQTT 5 session that ends: expired, or ephemeral and disconnected. */
-  _wipeSession(client: AedesClient): void;
+  /** Adds a client to `clients` and tells of it. */
+  _finishRegisterClient(client: AedesClient): void;
+  /** Called when a client closes that was let in. */
+  unregisterClient(client: AedesClient): void;
+  /** Called then, too: sessions and their expiry are ours. */
+  scheduleSessionExpiry(client: AedesClient): void;
 }
 
 /** An inbound or in-process PUBLISH. `brokerCounter` is our key: it survives aedes' copies and orders queues. */
@@ -84,30 +92,30 @@ export interface PublishProperties {
 
 export type Packet = WirePacket;
 
-/**
- * Takes reading away from aedes: `arrived` gets what the socket reads. Returns what gives a packet to aedes' handlers.
- * aedes counts the packets of a batch, and would queue all but the first before CONNACK: we give it one at a time.
- */
-export function takeReading(client: AedesClient, arrived: (chunk: Buffer) => void): (packet: Packet) => void {
-  const [listener] = client._parser.listeners('packet') as ((packet: Packet) => void)[];
+/** Takes reading away from aedes: `arrived` gets what the socket reads, and aedes handles no packet. */
+export function takeReading(client: AedesClient, arrived: (chunk: Buffer) => void): void {
   client._parser.removeAllListeners('packet');
   client.conn.removeAllListeners('readable');
-  client._nextBatch = (error) => {
+  // Also called when aedes resumes; aedes' own reads the socket.
+  (client as unknown as ClientState)._nextBatch = (error) => {
     if (error) client.emit('error', error);
   };
   client.conn.on('data', arrived);
-  return (packet) => {
-    client._parsingBatch = 0;
-    listener.call(client._parser, packet);
-  };
 }
 
-/**
- * Whether a delivery function was made by aedes for a client's subscription (when it restores a session). Our
- * router has its own record of those; only functions of embedders are to be called.
- */
-export function isClientDelivery(deliver: { name: string }): boolean {
-  return deliver.name === 'handlePacketSubscription' || deliver.name === 'deliverSharp';
+/** Tells aedes who a connection is, as its own handling of CONNECT would. */
+export function introduce(
+  client: AedesClient,
+  who: Pick<ClientState, 'id' | 'version' | 'clean' | 'receiveMaximum' | 'maximumPacketSize'>,
+): void {
+  Object.assign(client as unknown as ClientState, who, { _wireVersion: who.version });
+}
+
+/** From now on aedes says goodbye to it, and counts it. */
+export function letIn(client: AedesClient): void {
+  const state = client as unknown as ClientState;
+  clearTimeout(state._connectTimer!);
+  Object.assign(state, { _connectTimer: null, connected: true, connackSent: true, _authorized: true });
 }
 
 /** aedes' types declare neither options nor members that we use; this is the class as it is. */
@@ -119,7 +127,6 @@ export const AedesBase = Aedes as unknown as new (
     readonly closed: boolean;
     readonly maximumPacketSize: number;
     readonly connectedClients: number;
-    persistence: Persistence;
     handle: (conn: Duplex) => AedesClient;
     listen(): Promise<void>;
     close(done?: () => void): void;
@@ -129,24 +136,3 @@ export const AedesBase = Aedes as unknown as new (
   };
 
 export type InProcessDeliver = (packet: PublishPacket, done: () => void) => void;
-
-/** The part of an aedes persistence that we call or replace. */
-export interface Persistence {
-  storeRetained(packet: PublishPacket): Promise<void>;
-  createRetainedStreamCombi(patterns: string[]): AsyncIterable<PublishPacket>;
-  subscriptionsByClient(client: { id: string }): Promise<{ topic: string; qos: number }[]>;
-}
-
-/** Sessions in memory. The package's types describe an older interface than its code has. */
-const memoryPersistence = memory as unknown as () => Persistence;
-
-/**
- * aedes' store, which is left with wills and retained messages: subscriptions and queues are ours. aedes tells a
- * client that its session is present if there is a subscription to restore, so it is shown one that does nothing.
- */
-export function storeWithoutSessions(hasSession: (clientId: string) => boolean): Persistence {
-  const store = memoryPersistence();
-  store.subscriptionsByClient = async ({ id }) =>
-    hasSession(id) ? [{ topic: '$share/present', qos: 0 }] : [];
-  return store;
-}

@@ -1,13 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { isOwnTopic } from '../topics.js';
-import {
-  AedesBase,
-  type AedesClient,
-  type InProcessDeliver,
-  isClientDelivery,
-  type PublishPacket,
-  storeWithoutSessions,
-} from './aedes-internals.js';
+import { type Access, type Identity, OPEN_ACCESS } from './access/access.js';
+import { AedesBase, type AedesClient, type InProcessDeliver, type PublishPacket } from './aedes-internals.js';
 import { type Capture, NO_CAPTURE, type Origin } from './capture.js';
 import { Connections } from './connections.js';
 import { Message } from './delivery/message.js';
@@ -19,6 +13,7 @@ import { TopicTable } from './delivery/topic-table.js';
 import { Turn } from './delivery/turn.js';
 import { variantOf } from './delivery/variant.js';
 import { handleAcknowledgement } from './handlers/acks.js';
+import { handleConnect } from './handlers/connect.js';
 import { handlePacket } from './handlers/handlers.js';
 import type { HandlerLimits, HandlerParts } from './handlers/parts.js';
 import { handlePublish } from './handlers/publish.js';
@@ -28,10 +23,12 @@ import { type Keys, NOBODY, Pipeline } from './pipeline.js';
 import { Retained, type RetainedLimits } from './retained.js';
 import { type SessionLimits, Sessions } from './sessions.js';
 import { BrokerStats } from './stats.js';
+import type { LevelPersistence } from './store/level-persistence.js';
+import { StoreOfSession } from './store/session-part.js';
+import { unawaited } from './store/unawaited.js';
+import { Wills } from './wills.js';
 
 export interface BrokerLimits extends OutboxLimits, SessionLimits, RetainedLimits, HandlerLimits {
-  /** Largest packet taken, bytes. */
-  readonly packetBytes: number;
   readonly connections: number;
 }
 
@@ -40,10 +37,15 @@ export interface BrokerOptions {
   readonly keys: Keys;
   readonly limits: BrokerLimits;
   readonly log: Log;
-  readonly capture?: Capture;
-  readonly shareStrategy?: ShareStrategy;
-  /** Monotonic time in ms. */
+  /** Closed by whoever opened it. */
+  readonly store: LevelPersistence;
+  /** Wall time, ms. */
   readonly now?: () => number;
+  readonly capture?: Capture;
+  readonly access?: Access;
+  readonly shareStrategy?: ShareStrategy;
+  /** Monotonic time, ms. */
+  readonly monotonic?: () => number;
 }
 
 /** What the rest of the house hears from the broker. */
@@ -74,42 +76,61 @@ export class Broker extends AedesBase {
   };
   readonly #topics: TopicTable;
   readonly #log: Log;
+  readonly #store: LevelPersistence;
   readonly #capture: Capture;
+  readonly #access: Access;
   readonly #keys: Keys;
   readonly #own: Origin;
   readonly #pipeline: Pipeline;
   readonly #connections: Connections;
+  readonly #wills: Wills;
   /** Somebody listens to aedes' event `publish`. */
   #watched = false;
 
-  constructor({ id, keys, limits, log, capture = NO_CAPTURE, shareStrategy, now }: BrokerOptions) {
+  constructor({
+    id,
+    keys,
+    limits,
+    log,
+    store,
+    now = Date.now,
+    capture = NO_CAPTURE,
+    access = OPEN_ACCESS,
+    shareStrategy,
+    monotonic = () => performance.now(),
+  }: BrokerOptions) {
     super({
       id,
-      persistence: storeWithoutSessions((clientId) => this.sessions.get(clientId)?.lasting === true),
+      persistence: store,
       maximumPacketSize: limits.packetBytes,
-      receiveMaximum: limits.receiveMaximum,
       mq: inProcessEmitter(() => this.router),
-      authenticate: (
-        client: AedesClient,
-        user: string | undefined,
-        _password: unknown,
-        done: Authenticated,
-      ) => {
-        this.#connections.identify(client, user);
-        done(null, true);
-      },
-      authorizePublish: (_client: unknown, packet: { topic: string }, done: (error?: Error) => void) =>
-        // Only wills come this way, whoever's they are.
-        isOwnTopic(packet.topic) ? done(new Error('a will cannot be on a reserved topic')) : done(),
     });
     this.clients = Object.create(null) as typeof this.clients;
     this.brokers = Object.create(null) as typeof this.brokers;
     this.router = new Router(shareStrategy);
-    this.retained = new Retained(id, limits);
+    this.retained = new Retained(id, limits, (packet) => unawaited(store.storeRetained(packet)));
     this.#topics = new TopicTable(limits.topicLevels, limits.topicBytes);
-    this.sessions = new Sessions(this.router, limits, this.stats);
+    this.#wills = new Wills({
+      store,
+      publish: (identity, packet, done) => this.#publishWill(identity, packet, done),
+    });
+    this.sessions = new Sessions({
+      router: this.router,
+      limits,
+      stats: this.stats,
+      wills: this.#wills,
+      store,
+      partOf: (clientId) => new StoreOfSession(clientId, store, this.#topics),
+      newKey: () => {
+        keys.look();
+        return keys.give();
+      },
+      now,
+    });
     this.#log = log;
+    this.#store = store;
     this.#capture = capture;
+    this.#access = access;
     this.#keys = keys;
     this.#own = capture.origin(null);
     this.#pipeline = new Pipeline({
@@ -119,7 +140,7 @@ export class Broker extends AedesBase {
       router: this.router,
       retained: this.retained,
       stats: this.stats,
-      persistence: () => this.persistence,
+      store: { written: () => store.unwritten },
       onFault: (error) => this.#log.error({ err: error }, 'a message could not be stored or delivered'),
       onPublished: {
         wanted: () => this.#watched,
@@ -127,13 +148,18 @@ export class Broker extends AedesBase {
       },
     });
     const parts: HandlerParts = {
+      keys,
+      wills: this.#wills,
       limits,
       log,
+      monotonic,
       pipeline: this.#pipeline,
       retained: this.retained,
       sessions: this.sessions,
       stats: this.stats,
-      now: now ?? (() => performance.now()),
+      access,
+      claim: (connection) => this.#connections.claim(connection),
+      connected: (connection, session) => this.#connections.connected(connection, session),
       packetOf: (message) => message.packet(id),
       onRequest: (packet, clientId, allowed) => this.events.onRequest(packet, clientId, allowed),
       onTransferPublish: (packet) => this.events.onTransferPublish(packet),
@@ -147,11 +173,15 @@ export class Broker extends AedesBase {
       sessions: this.sessions,
       stats: this.stats,
       log,
+      access,
+      onNamed: (client) => this._finishRegisterClient(client),
+      onGone: (client) => this.unregisterClient(client),
       onTransferGone: () => this.events.onTransferGone(),
       handlers: {
         moment: () => keys.look(),
         publish: (connection, message) => handlePublish(parts, connection, message),
         acknowledge: handleAcknowledgement,
+        connect: (connection, packet) => handleConnect(parts, connection, packet),
         other: (connection, packet) => handlePacket(parts, connection, packet),
         held: (connection, held) => this.#connections.setHeld(connection, held),
       },
@@ -172,7 +202,9 @@ export class Broker extends AedesBase {
 
   override async listen(): Promise<void> {
     await super.listen();
-    await this.retained.load(this.persistence, this.#topics);
+    await this.retained.load(this.#store.retained(), this.#topics);
+    await this.sessions.load();
+    await this.#wills.load((clientId) => this.sessions.get(clientId));
     this.#connections.listen();
   }
 
@@ -182,9 +214,24 @@ export class Broker extends AedesBase {
       | ((error?: Error | null) => void)
       | undefined;
     const from = typeof client === 'function' ? null : (client as AedesClient | null);
+    this.#publishInside(packet, from?.id ? this.#capture.origin(from.id) : this.#own, finished);
+  }
+
+  #publishWill(identity: Identity, packet: PublishPacket, done: () => void): void {
+    const { topic } = packet;
+    const { clientId } = identity;
+    if (!isOwnTopic(topic) && this.#access.mayPublish(identity, topic)) {
+      this.#publishInside(packet, this.#capture.origin(clientId), done);
+    } else {
+      done();
+      this.stats.refused++;
+      this.#log.info({ client: clientId, topic }, 'a will was refused: its client may not publish there');
+    }
+  }
+
+  #publishInside(packet: object, origin: Origin, finished?: (error?: Error | null) => void): void {
     const whole = { cmd: 'publish', qos: 0, retain: false, dup: false, ...packet } as PublishPacket;
     whole.payload = Buffer.isBuffer(whole.payload) ? whole.payload : Buffer.from(whole.payload ?? '');
-    const origin = from?.id ? this.#capture.origin(from.id) : this.#own;
     try {
       this.#keys.look();
       const message = this.#message(whole);
@@ -192,7 +239,7 @@ export class Broker extends AedesBase {
       message.detach();
       this.#pipeline.publish(message, origin, finished === undefined ? NOBODY : insidePublisher(finished));
     } catch (error) {
-      // aedes publishes wills in the middle of closing a connection, where nobody catches.
+      // A will is published in the middle of closing a connection, where nobody catches.
       this.#log.error({ err: error, topic: whole.topic }, 'a message could not be published');
       finished?.(error instanceof Error ? error : new Error(String(error)));
     }
@@ -216,12 +263,12 @@ export class Broker extends AedesBase {
     }
     const outbox = chosen?.session.outbox;
     if (outbox === null || outbox === undefined) return false;
-    outbox.deliver(this.#message(packet), variantOf(outbox.version5, 1, false, null), false);
+    outbox.deliver(this.#message(packet), variantOf(outbox.version5, 1, false, null), 0);
     return true;
   }
 
   override subscribe(topic: string, deliver: InProcessDeliver, done?: () => void): void {
-    if (!isClientDelivery(deliver)) this.router.addFunction(topic, deliver);
+    this.router.addFunction(topic, deliver);
     if (done !== undefined) setImmediate(done);
   }
 
@@ -230,12 +277,12 @@ export class Broker extends AedesBase {
     if (done !== undefined) setImmediate(done);
   }
 
-  override _wipeSession(client: AedesClient): void {
-    super._wipeSession(client);
-    const session = this.sessions.get(client.id);
-    // Another connection of the same client may have taken the session over.
-    if (session !== undefined && (session.outbox ?? { client }).client === client) this.sessions.end(session);
+  /** aedes would forget whoever has the identifier now. */
+  override unregisterClient(client: AedesClient): void {
+    if (this.clients[client.id] === client) super.unregisterClient(client);
   }
+
+  override scheduleSessionExpiry(): void {}
 
   get heldConnections(): number {
     return this.#connections.held;
@@ -255,6 +302,8 @@ export class Broker extends AedesBase {
 
   override close(done?: () => void): void {
     this.#connections.close();
+    this.#wills.close();
+    this.sessions.close();
     super.close(done);
   }
 
@@ -262,8 +311,6 @@ export class Broker extends AedesBase {
     return Message.of(this.#topics.named(packet.topic), packet, Date.now());
   }
 }
-
-type Authenticated = (error: Error | null, ok: boolean) => void;
 
 /** aedes subscribes its own functions (`$SYS`) through this; messages never pass here. */
 function inProcessEmitter(router: () => Router): object {

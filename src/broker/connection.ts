@@ -1,9 +1,11 @@
-import type { Identity } from './access.js';
+import type { IConnectPacket } from 'mqtt-packet';
+import type { Credentials, Identity } from './access/access.js';
 import { type AedesClient, type Packet, type PublishPacket, takeReading } from './aedes-internals.js';
 import type { Origin } from './capture.js';
 import { Message } from './delivery/message.js';
 import type { Outbox } from './delivery/outbox.js';
 import type { Output } from './delivery/output.js';
+import { SafeOrder } from './delivery/safe-order.js';
 import type { TopicTable } from './delivery/topic-table.js';
 import type { Flushable, Turn } from './delivery/turn.js';
 import { MALFORMED_PACKET, type PacketFault } from './packet-fault.js';
@@ -23,10 +25,15 @@ export interface Handlers {
   publish(connection: Connection, message: Message): void;
   /** PUBACK, PUBREC, PUBREL or PUBCOMP, by its first byte. */
   acknowledge(connection: Connection, first: number, id: number, reason: number): void;
+  /** The first packet. */
+  connect(connection: Connection, packet: IConnectPacket): Promise<void>;
   other(connection: Connection, packet: Packet): void;
   /** The connection is not read, or is read again. */
   held(connection: Connection, held: boolean): void;
 }
+
+/** What is known of the other end before it says anything. */
+export type Peer = Pick<Credentials, 'address' | 'local' | 'certificate'>;
 
 /** What all connections have in common. */
 export interface ConnectionParts {
@@ -38,6 +45,8 @@ export interface ConnectionParts {
 }
 
 const PUBLISH = 3;
+const PINGRESP = Buffer.of(0xd0, 0);
+const KEEP_ALIVE_TIMEOUT = 0x8d;
 /** A client that takes none of its acknowledgements is not read any more after about as many as there are identifiers. */
 const MOST_UNANSWERED = 65_535;
 
@@ -52,22 +61,29 @@ const MOST_READ = 256 * 1024;
 export class Connection implements Flushable {
   readonly client: AedesClient;
   readonly output: Output;
-  identity: Identity;
-  /** Set when connected. */
+  readonly peer: Peer;
+  /** Set when it has been let in. */
+  identity: Identity | null = null;
   session: Session | null = null;
+  /** Set when connected. */
   outbox: Outbox | null = null;
   origin: Origin | null = null;
   publisher: Publisher | null = null;
+  /** How many topic aliases the client takes. */
+  topicAliasMaximum = 0;
   /** How many messages of QoS 1 are not acknowledged yet. */
   unacknowledged = 0;
   /** How often it may publish, and ask; null: it did not yet, or may as it likes. */
   publishes: TokenBucket | null = null;
   requests: TokenBucket | null = null;
+  /** Its client identifier and its session may be another connection's already. */
+  left = false;
   readonly #parts: ConnectionParts;
   readonly #frames: FrameReader;
   readonly #publishes: PublishReader;
-  /** aedes' own handlers. */
-  readonly #aedes: (packet: Packet) => void;
+  #keepAlive: NodeJS.Timeout | null = null;
+  /** null as long as none had to wait. */
+  #answers: SafeOrder<() => void> | null = null;
   /** Bytes read in this turn of the event loop. */
   #read = 0;
   #yields = false;
@@ -79,25 +95,77 @@ export class Connection implements Flushable {
   /** Packets handled since the socket last took all that was written to it. */
   #unanswered = 0;
 
-  constructor(client: AedesClient, output: Output, identity: Identity, parts: ConnectionParts) {
+  constructor(client: AedesClient, output: Output, peer: Peer, parts: ConnectionParts) {
     this.client = client;
     this.output = output;
-    this.identity = identity;
+    this.peer = peer;
     this.#parts = parts;
     this.#frames = new FrameReader(parts.limits.packetBytes);
     this.#publishes = new PublishReader(parts.topics);
-    this.#aedes = takeReading(client, (chunk) => this.#arrived(chunk));
+    takeReading(client, (chunk) => this.#arrived(chunk));
     (client.conn as ReadingSocket).wanted = () => this.#frames.wanted();
-    client.subscriptions = Object.create(null) as typeof client.subscriptions;
     client._parser.on('packet', (packet: Packet) => this.#parsed(packet));
     client._parser.on('error', () => {
       this.#over = true;
     });
   }
 
-  /** Leaves a packet to aedes. */
-  passOn(packet: Packet): void {
-    this.#aedes(packet);
+  /**
+   * PUBACK, PUBREC or PUBCOMP, in the order of what they answer [MQTT-4.6.0-2]. `safe`: when what it says is true even
+   * after a crash; null: it is.
+   */
+  answer(first: number, id: number, reason: number, safe: Promise<void> | null): void {
+    if (safe === null && (this.#answers === null || this.#answers.empty)) {
+      this.output.acknowledge(first, id, reason);
+    } else {
+      this.#answerLater(() => this.output.acknowledge(first, id, reason), safe);
+    }
+  }
+
+  /** As `answer`: whoever gets it knows that what it sent before has been dealt with. */
+  answerPing(safe: Promise<void> | null): void {
+    this.#answerLater(() => this.output.packet(PINGRESP), safe);
+  }
+
+  #answerLater(send: () => void, safe: Promise<void> | null): void {
+    if (safe === null && (this.#answers === null || this.#answers.empty)) {
+      send();
+      return;
+    }
+    this.#answers ??= new SafeOrder(
+      (one) => one(),
+      (error) => this.client.emit('error', error),
+    );
+    this.#answers.add(send, safe);
+  }
+
+  /** Goes on with the client's packets when what one of them has changed is `safe` and `then` was called; null: it is. */
+  whenSafe(safe: Promise<void> | null, then: () => void): void {
+    if (safe === null) {
+      then();
+      return;
+    }
+    this.hold();
+    safe.then(
+      () => {
+        then();
+        this.release();
+      },
+      (error: unknown) => this.client.emit('error', error),
+    );
+  }
+
+  /** Writes what is to be written, then ends; whatever else the client sends is not handled. */
+  end(): void {
+    this.#over = true;
+    const { client } = this;
+    client.conn.end(() => client.close());
+  }
+
+  /** The client says something at least every so many seconds, or half as many more [MQTT-3.1.2-22]; 0: for ever. */
+  keepAliveEvery(seconds: number): void {
+    if (this.#keepAlive !== null) clearTimeout(this.#keepAlive);
+    this.#keepAlive = seconds === 0 ? null : setTimeout(() => this.#silent(), seconds * 1500 + 1);
   }
 
   /** Ends it for a fault: nothing more of what it sends is handled. */
@@ -132,7 +200,11 @@ export class Connection implements Flushable {
 
   /** A client that is not read cannot be heard pinging: its keep-alive starts anew. */
   keepAlive(): void {
-    this.client._keepaliveTimer?.refresh();
+    this.#keepAlive?.refresh();
+  }
+
+  #silent(): void {
+    this.refuse({ text: 'the client has not been heard for its keep-alive', reason: KEEP_ALIVE_TIMEOUT });
   }
 
   #arrived(chunk: Buffer): void {
@@ -193,7 +265,7 @@ export class Connection implements Flushable {
       if (message !== null) this.#parts.handlers.publish(this, message);
       else if (this.#publishes.fault !== null) this.refuse(this.#publishes.fault);
       else client._parser.parse(bytes.subarray(start, end));
-    } else if (client.closed) {
+    } else if (client.closed || this.left) {
       // What was published before the connection broke still counts; there is nobody to answer to.
     } else if (isPlainAcknowledgement(frames)) {
       this.#parts.handlers.acknowledge(this, first, (bytes[body] << 8) | bytes[body + 1], 0);
@@ -210,8 +282,7 @@ export class Connection implements Flushable {
       if (this.#greeted) refuse(this.client, fault);
       else refuseFirst(this.client, packet, fault);
     } else if (!this.#greeted) {
-      this.#greeted = true;
-      this.#aedes(packet);
+      this.#greet(packet);
     } else if (packet.cmd === 'publish') {
       const topic = this.#parts.topics.named(packet.topic);
       if (topic.fault !== null) this.refuse(topic.fault);
@@ -221,6 +292,18 @@ export class Connection implements Flushable {
       if (packet.cmd === 'disconnect') this.#over = true;
       this.#parts.handlers.other(this, packet);
     }
+  }
+
+  #greet(packet: Packet): void {
+    this.#greeted = true;
+    if (packet.cmd !== 'connect') {
+      this.client.emit('error', new Error('the first packet is not CONNECT [MQTT-3.1.0-1]'));
+      return;
+    }
+    this.#parts.handlers.connect(this, packet).catch((error: unknown) => {
+      this.#over = true;
+      this.client.emit('error', error);
+    });
   }
 
   #unreadable(): void {

@@ -1,26 +1,33 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { type Identity, isLocalAddress, isTransferClient } from './access.js';
-import type { AedesClient } from './aedes-internals.js';
+import type { Access } from './access/access.js';
+import { isLocalAddress } from './access/address.js';
+import { type AedesClient, letIn } from './aedes-internals.js';
 import type { Capture } from './capture.js';
 import { Connection, type ConnectionParts } from './connection.js';
 import { Outbox, type OutboxLimits } from './delivery/outbox.js';
 import { Output } from './delivery/output.js';
 import { ConnectionPublisher } from './handlers/publish.js';
 import type { Log } from './log.js';
+import type { Session } from './session.js';
 import type { Sessions } from './sessions.js';
 import type { BrokerStats } from './stats.js';
 
 /** What connections are made of, and whom they tell. */
 export interface ConnectionsParts extends ConnectionParts {
   readonly limits: OutboxLimits & ConnectionParts['limits'] & { readonly connections: number };
+  readonly access: Access;
   readonly capture: Capture;
   readonly sessions: Sessions;
   readonly stats: BrokerStats;
   readonly log: Log;
+  /** A client has its identifier from now on, and has it no more. */
+  readonly onNamed: (client: AedesClient) => void;
+  readonly onGone: (client: AedesClient) => void;
   readonly onTransferGone: () => void;
 }
 
+const SESSION_TAKEN_OVER = 0x8e;
 /** How often held connections are kept alive. */
 const KEEP_ALIVE_EVERY_MS = 1000;
 
@@ -28,6 +35,8 @@ const KEEP_ALIVE_EVERY_MS = 1000;
 export class Connections {
   readonly #parts: ConnectionsParts;
   readonly #connections = new Map<AedesClient, Connection>();
+  /** Those that have a session, or are about to. */
+  readonly #byClientId = new Map<string, Connection>();
   readonly #held = new Set<Connection>();
   #keepAlive: NodeJS.Timeout | null = null;
 
@@ -59,23 +68,50 @@ export class Connections {
     }
     const output = new Output(conn, turn);
     const client = accept(conn);
-    const identity: Identity = { user: null, local: isLocalAddress((conn as Socket).remoteAddress) };
-    const connection = new Connection(client, output, identity, this.#parts);
+    const address = (conn as Socket).remoteAddress;
+    const peer = { address: address ?? null, local: isLocalAddress(address), certificate: null };
+    const connection = new Connection(client, output, peer, this.#parts);
     this.#connections.set(client, connection);
     stats.connections = this.#connections.size;
-    client.once('connected', () => this.#connected(connection));
     conn.once('close', () => this.#closed(connection));
     return client;
   }
 
-  identify(client: AedesClient, user: string | undefined): void {
-    const connection = this.#connections.get(client);
-    if (connection !== undefined) connection.identity = { ...connection.identity, user: user ?? null };
+  /** A client identifier belongs to the connection that came last: an earlier one is ended [MQTT-3.1.4-3]. */
+  claim(connection: Connection): void {
+    const { client } = connection;
+    const earlier = this.#byClientId.get(client.id);
+    if (earlier !== undefined) {
+      this.#leave(earlier);
+      earlier.client.disconnect({ reasonCode: SESSION_TAKEN_OVER });
+    }
+    this.#byClientId.set(client.id, connection);
+  }
+
+  /** It has been let in: what it sent already is handled, and what waits for it is sent. */
+  connected(connection: Connection, session: Session): void {
+    const { limits, stats, capture } = this.#parts;
+    const { client } = connection;
+    letIn(client);
+    this.#parts.onNamed(client);
+    const outbox = new Outbox(
+      client,
+      connection.output,
+      session.backlog,
+      limits,
+      stats,
+      connection.topicAliasMaximum,
+    );
+    connection.outbox = outbox;
+    connection.origin = capture.origin(client.id);
+    connection.publisher = new ConnectionPublisher(connection);
+    session.attach(outbox);
+    connection.release();
   }
 
   isTransferClient(client: AedesClient): boolean {
-    const connection = this.#connections.get(client);
-    return connection !== undefined && isTransferClient(connection.identity);
+    const identity = this.#connections.get(client)?.identity;
+    return !!identity && this.#parts.access.isTransferClient(identity);
   }
 
   setHeld(connection: Connection, held: boolean): void {
@@ -83,34 +119,28 @@ export class Connections {
     else this.#held.delete(connection);
   }
 
-  /** aedes ends only those that have said CONNECT; the others would keep the listeners open. */
+  /** aedes ends only those that have been let in; the others would keep the listeners open. */
   close(): void {
     if (this.#keepAlive !== null) clearInterval(this.#keepAlive);
     for (const { conn, connected } of this.#connections.keys()) if (!connected) conn.destroy();
   }
 
-  #connected(connection: Connection): void {
-    const { client } = connection;
-    const { sessions, limits, stats, capture } = this.#parts;
-    client.subscriptions = {};
-    // It may have gone while aedes was letting it in.
-    if (client.closed) return;
-    const session = sessions.open(client);
-    const outbox = new Outbox(client, connection.output, session.backlog, limits, stats);
-    session.attach(outbox);
-    connection.outbox = outbox;
-    connection.session = session;
-    connection.origin = capture.origin(client.id);
-    connection.publisher = new ConnectionPublisher(connection);
-    connection.release();
+  /** The client identifier and the session are free for another connection. */
+  #leave(connection: Connection): void {
+    if (connection.left) return;
+    connection.left = true;
+    const { client, session, identity } = connection;
+    if (this.#byClientId.get(client.id) === connection) this.#byClientId.delete(client.id);
+    if (session !== null) this.#parts.sessions.leave(session);
+    this.#parts.onGone(client);
+    if (identity !== null && this.#parts.access.isTransferClient(identity)) this.#parts.onTransferGone();
   }
 
   #closed(connection: Connection): void {
     this.#connections.delete(connection.client);
     this.#parts.stats.connections = this.#connections.size;
     this.#held.delete(connection);
-    const { session, outbox } = connection;
-    if (session !== null && outbox !== null) this.#parts.sessions.detach(session, outbox);
-    if (isTransferClient(connection.identity)) this.#parts.onTransferGone();
+    connection.keepAliveEvery(0);
+    this.#leave(connection);
   }
 }

@@ -21,9 +21,13 @@ export function insidePublisher(finished: (error: Error | null) => void): Publis
         done();
       });
     },
-    published: (_message, _reason, error) => {
-      outcome = error;
-      done();
+    published: (_message, _reason, safe) => {
+      const settled = (error: Error | null) => {
+        outcome = error;
+        done();
+      };
+      if (safe === null) settled(null);
+      else safe.then(() => settled(null), settled);
     },
   };
 }

@@ -1,4 +1,4 @@
-import type { Persistence, PublishPacket } from './aedes-internals.js';
+import type { PublishPacket } from './aedes-internals.js';
 import type { Capture, Origin } from './capture.js';
 import type { Message } from './delivery/message.js';
 import type { Outbox } from './delivery/outbox.js';
@@ -24,10 +24,19 @@ export interface Publisher {
   /** It waits for room in a ring, and so must what its publisher sends after it; `released`: not any more. */
   held(): void;
   released(): void;
-  /** It is captured and on its way. `reason`: an MQTT 5 reason code. */
-  published(message: Message, reason: number, error: Error | null): void;
+  /**
+   * It is captured and on its way. `reason`: an MQTT 5 reason code. `safe`: when those who are away
+   * can be sure to get it; null: they can.
+   */
+  published(message: Message, reason: number, safe: Promise<void> | null): void;
   /** All who get it have enough to do: what comes after it should wait for one of them. */
   congested(route: Route): void;
+}
+
+/** Where retained messages are, and what waits for those who are away. */
+export interface Store {
+  /** When all that was put is safe; null: it is. */
+  written(): Promise<void> | null;
 }
 
 /** The broker's own messages wait for nobody. */
@@ -45,7 +54,7 @@ export interface PipelineParts {
   readonly router: Router;
   readonly retained: Retained;
   readonly stats: BrokerStats;
-  readonly persistence: () => Persistence;
+  readonly store: Store;
   readonly onFault: (error: unknown) => void;
   /** Whoever wants every message as aedes knows them. */
   readonly onPublished: { wanted(): boolean; call(packet: PublishPacket): void };
@@ -54,7 +63,7 @@ export interface PipelineParts {
 /**
  * What happens to a message, in this order and in the order of arrival: key, capture, retained, subscribers. All of
  * it happens in the call, except when a stream has no room: then nothing of it has happened, and it is tried again
- * when there is room. The store of retained messages follows behind the memory; its publisher is told when it is done.
+ * when there is room. The store follows behind the memory; the publisher is told when to rely on it.
  */
 export class Pipeline {
   readonly #parts: PipelineParts;
@@ -112,26 +121,21 @@ export class Pipeline {
     stats.received++;
     stats.bytesReceived += message.payloadBytes;
     const route = this.#parts.router.route(message.known);
-    const reason = taken ? (route === NOWHERE ? NO_MATCHING_SUBSCRIBERS : SUCCESS) : QUOTA_EXCEEDED;
-    if (message.retain) this.#retain(message, reason, publisher);
+    let reason = taken ? (route === NOWHERE ? NO_MATCHING_SUBSCRIBERS : SUCCESS) : QUOTA_EXCEEDED;
+    if (message.retain && !this.#retain(message)) reason = QUOTA_EXCEEDED;
     const congested = this.#emit(message, route, true);
     if (congested) publisher.congested(route);
-    if (!message.retain) publisher.published(message, reason, null);
+    publisher.published(message, reason, message.qos > 0 ? this.#parts.store.written() : null);
     return true;
   }
 
-  #retain(message: Message, reason: number, publisher: Publisher): void {
-    const { retained, stats, persistence } = this.#parts;
+  /** False: it does not fit. */
+  #retain(message: Message): boolean {
+    const { retained, stats } = this.#parts;
     const fits = retained.fits(message);
     if (!fits) stats.retainedRefused++;
-    const told = fits ? reason : QUOTA_EXCEEDED;
-    retained.store(message, persistence()).then(
-      () => publisher.published(message, told, null),
-      (error: unknown) => {
-        this.#parts.onFault(error);
-        publisher.published(message, told, error instanceof Error ? error : new Error(String(error)));
-      },
-    );
+    retained.store(message);
+    return fits;
   }
 
   /**
@@ -148,7 +152,13 @@ export class Pipeline {
       // The subscriber does not want what it published itself [MQTT-3.8.3-3].
       if (target.noLocal && message.clientId === session.clientId) continue;
       const qos = message.qos < target.qos ? message.qos : target.qos;
-      session.deliver(message, qos, message.retain && target.retainAsPublished, target.identifiers, keep);
+      session.deliver(
+        message,
+        qos,
+        message.retain && target.retainAsPublished,
+        target.identifiers,
+        keep ? message.key : 0,
+      );
       const { outbox } = session;
       if (outbox === null) continue;
       if (outbox.congested) congested = true;
@@ -167,7 +177,7 @@ export class Pipeline {
 
   /** The outbox of who is connected and has it. */
   #share(message: Message, share: Share, keep: boolean): Outbox | null {
-    const taker = share.deliver(message, keep);
+    const taker = share.deliver(message, keep ? message.key : 0);
     if (taker === null) this.#parts.stats.dropped++;
     return taker === null ? null : taker.session.outbox;
   }

@@ -1,8 +1,9 @@
 import { topicMatcher } from '../topics.js';
-import type { Persistence } from './aedes-internals.js';
+import type { PublishPacket } from './aedes-internals.js';
 import { expired } from './delivery/expiry.js';
 import { Message } from './delivery/message.js';
 import type { TopicTable } from './delivery/topic-table.js';
+import type { StoredMessage } from './store/packet-codec.js';
 
 const NOTHING = Buffer.alloc(0);
 
@@ -16,14 +17,17 @@ export interface RetainedLimits {
 export class Retained {
   readonly #messages = new Map<string, Message>();
   readonly #brokerId: string;
+  readonly #put: (packet: PublishPacket) => void;
   readonly #limits: RetainedLimits;
   #bytes = 0;
   /** When expired ones were looked for, wall time in ms. */
   #lookedAt = 0;
 
-  constructor(brokerId: string, limits: RetainedLimits) {
+  /** `put`: into the store, where an empty payload removes a message. */
+  constructor(brokerId: string, limits: RetainedLimits, put: (packet: PublishPacket) => void) {
     this.#brokerId = brokerId;
     this.#limits = limits;
+    this.#put = put;
   }
 
   get count(): number {
@@ -36,8 +40,9 @@ export class Retained {
   }
 
   /** Reads what the store has kept. */
-  async load(persistence: Persistence, topics: TopicTable): Promise<void> {
-    for await (const packet of persistence.createRetainedStreamCombi(['#'])) {
+  async load(stored: AsyncIterable<StoredMessage>, topics: TopicTable): Promise<void> {
+    for await (const one of stored) {
+      const packet = { ...one, payload: Buffer.from(one.payload) };
       this.#keep(Message.of(topics.named(packet.topic), packet, Date.now()));
     }
   }
@@ -53,16 +58,17 @@ export class Retained {
    * Keeps a message as its topic's retained one; an empty payload removes it [MQTT-3.3.1-6]. So does one that does not
    * fit: nobody is told what holds no more.
    */
-  store(message: Message, persistence: Persistence): Promise<void> {
+  store(message: Message): void {
     const removes = message.payloadBytes === 0 || !this.fits(message);
     this.#bytes -= this.#messages.get(message.topic)?.payloadBytes ?? 0;
     if (removes) {
       this.#messages.delete(message.topic);
-      return persistence.storeRetained({ ...message.packet(this.#brokerId), payload: NOTHING });
+      this.#put({ ...message.packet(this.#brokerId), payload: NOTHING });
+    } else {
+      message.detach();
+      this.#keep(message);
+      this.#put(message.packet(this.#brokerId));
     }
-    message.detach();
-    this.#keep(message);
-    return persistence.storeRetained(message.packet(this.#brokerId));
   }
 
   /** The messages that a new subscription gets. */

@@ -1,16 +1,34 @@
+import type { Identity } from './access/access.js';
 import type { AedesClient } from './aedes-internals.js';
-import { Backlog, type BacklogLimits } from './delivery/backlog.js';
+import { Backlog, type BacklogLimits, type Delivery, type KeptDeliveries } from './delivery/backlog.js';
 import type { Message } from './delivery/message.js';
 import type { Outbox } from './delivery/outbox.js';
-import type { Output } from './delivery/output.js';
 import type { Subscription } from './delivery/subscription.js';
 import { variantOf } from './delivery/variant.js';
 import type { BrokerStats } from './stats.js';
+import type { Will } from './will.js';
+
+/** Expiry interval of a session that lasts until its client ends it (MQTT 5 section 3.1.2.11.2). */
+export const NEVER = 0xffff_ffff;
+
+/** An expiry interval within the limit, which is in ms; 0: none. */
+export function expiryWithin(seconds: number, limitMs: number): number {
+  return limitMs === 0 ? seconds : Math.min(seconds, Math.ceil(limitMs / 1000));
+}
 
 /** The connection that is told what becomes of a message. */
 export interface Told {
   readonly client: AedesClient;
-  readonly output: Output;
+  answer(first: number, id: number, reason: number, safe: Promise<void> | null): void;
+}
+
+/** What outlives the process of a session that lasts. */
+export interface KeptSession extends KeptDeliveries {
+  /** A QoS 2 message was received under an identifier, which is not to be another one's until it is released. */
+  putReceived(id: number): void;
+  removeReceived(id: number): void;
+  /** The identifiers received and not released. */
+  readonly received: Iterable<number>;
 }
 
 /** What the broker keeps for a client id: with the connection, or beyond it. */
@@ -23,11 +41,32 @@ export class Session {
    */
   readonly received = new Map<number, Told | null>();
   readonly backlog: Backlog;
+  readonly #kept: KeptSession;
+  /** Who connected last. */
+  identity: Identity;
+  /** Seconds that it outlives the connection; 0: it ends with it. */
+  expiryInterval: number;
+  /** The store knows it. */
+  stored = false;
+  /** Of the connection, or of the last one while it waits for its delay. */
+  will: Will | null = null;
+  /** What came through shared subscriptions and was not acknowledged when the connection ended. */
+  shared: readonly Delivery[] = [];
   #outbox: Outbox | null = null;
 
-  constructor(clientId: string, limits: BacklogLimits, stats: BrokerStats) {
-    this.clientId = clientId;
-    this.backlog = new Backlog(limits, stats);
+  constructor(
+    identity: Identity,
+    expiryInterval: number,
+    limits: BacklogLimits,
+    stats: BrokerStats,
+    kept: KeptSession,
+  ) {
+    this.identity = identity;
+    this.clientId = identity.clientId;
+    this.expiryInterval = expiryInterval;
+    this.backlog = new Backlog(limits, stats, kept);
+    this.#kept = kept;
+    for (const id of kept.received) this.received.set(id, null);
   }
 
   /** null while no client is connected. */
@@ -35,9 +74,9 @@ export class Session {
     return this.#outbox;
   }
 
-  /** Outlives the connection. Others end with it, so one without a connection is lasting. */
+  /** Outlives the connection. */
   get lasting(): boolean {
-    return this.#outbox === null || !this.#outbox.client.clean;
+    return this.expiryInterval > 0;
   }
 
   /** Nobody is connected, and it keeps what comes. */
@@ -45,29 +84,48 @@ export class Session {
     return this.lasting && this.#outbox?.open !== true;
   }
 
-  /** The client has connected, perhaps while an earlier connection of it is not quite gone. */
   attach(outbox: Outbox): void {
-    this.#outbox?.close();
+    this.shared = [];
     this.#outbox = outbox;
     outbox.restore();
   }
 
   detach(): void {
+    this.shared = this.#outbox?.shared() ?? [];
+    this.#outbox?.close();
     this.#outbox = null;
+    this.backlog.take();
   }
 
-  /** Gives the client a message, or keeps it until there is one if `keep` and if the session and the QoS allow it. */
+  /** A QoS 2 message was received under `id`, and is taken care of. When that is safe; null: it is. */
+  receive(id: number): Promise<void> | null {
+    this.received.set(id, null);
+    if (this.lasting) this.#kept.putReceived(id);
+    return this.lasting ? this.#kept.written() : null;
+  }
+
+  /** The identifier is free again. When that is safe; null: it is. */
+  release(id: number): Promise<void> | null {
+    this.received.delete(id);
+    if (this.lasting) this.#kept.removeReceived(id);
+    return this.lasting ? this.#kept.written() : null;
+  }
+
+  /**
+   * Gives the client a message. `key`: its place among what is kept until the client has acknowledged it, if the
+   * session lasts and the QoS is above 0; 0: nothing is kept.
+   */
   deliver(
     message: Message,
     qos: 0 | 1 | 2,
     retain: boolean,
     identifiers: readonly number[] | null,
-    keep: boolean,
+    key: number,
   ): void {
     const outbox = this.#outbox;
-    const keeping = keep && qos > 0 && this.lasting;
+    const place = qos > 0 && this.lasting ? key : 0;
     const variant = variantOf(outbox?.version5 === true, qos, retain, identifiers);
-    if (outbox?.deliver(message, variant, keeping) === true || !keeping) return;
-    this.backlog.keepIfRoom({ message, variant, sharing: null, kept: true, id: 0, released: false });
+    if (outbox?.deliver(message, variant, place) === true || place === 0) return;
+    this.backlog.keepIfRoom({ key: place, message, variant, sharing: null, kept: true, id: 0, sent: false });
   }
 }

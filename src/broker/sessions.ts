@@ -1,27 +1,52 @@
-import type { AedesClient } from './aedes-internals.js';
-import type { BacklogLimits } from './delivery/backlog.js';
-import type { Outbox } from './delivery/outbox.js';
+import type { Identity } from './access/access.js';
+import { Deadline } from './deadline.js';
+import type { BacklogLimits, Delivery } from './delivery/backlog.js';
 import type { Router } from './delivery/router.js';
-import { offerUnsent, passOn } from './delivery/share.js';
 import type { Subscription } from './delivery/subscription.js';
-import { Session } from './session.js';
+import { type KeptSession, NEVER, Session } from './session.js';
 import type { BrokerStats } from './stats.js';
+import type { SessionRecord, StoredSubscription } from './store/session-codec.js';
+import type { StoredSessionSummary } from './store/session-table.js';
+import { unawaited } from './store/unawaited.js';
+import type { Wills } from './wills.js';
+
+/** The store's part in sessions. What it cannot write it reports by itself. */
+export interface SessionStore {
+  putSession(record: SessionRecord): Promise<void>;
+  endSession(clientId: string): Promise<void>;
+  sessions(): AsyncIterable<StoredSessionSummary>;
+  addSubscriptions(client: { id: string }, subscriptions: readonly StoredSubscription[]): Promise<void>;
+  removeSubscriptions(client: { id: string }, filters: readonly string[]): Promise<void>;
+  /** When all that was put is safe; null: it is. */
+  readonly unwritten: Promise<void> | null;
+}
 
 export interface SessionLimits extends BacklogLimits {
   readonly sessions: number;
 }
 
-/** All sessions by client id. */
-export class Sessions {
-  readonly #router: Router;
-  readonly #limits: SessionLimits;
-  readonly #stats: BrokerStats;
-  readonly #sessions = new Map<string, Session>();
+export interface SessionsParts {
+  readonly router: Router;
+  readonly limits: SessionLimits;
+  readonly stats: BrokerStats;
+  readonly wills: Wills;
+  readonly store: SessionStore;
+  readonly partOf: (clientId: string) => KeptSession;
+  /** A key that is lower than all that are given later. */
+  readonly newKey: () => number;
+  /** Wall time, ms. */
+  readonly now: () => number;
+}
 
-  constructor(router: Router, limits: SessionLimits, stats: BrokerStats) {
-    this.#router = router;
-    this.#limits = limits;
-    this.#stats = stats;
+/** All sessions by client id. Those that last are in the store, too. */
+export class Sessions {
+  readonly #parts: SessionsParts;
+  readonly #sessions = new Map<string, Session>();
+  /** Of those whose client is away. */
+  readonly #expiries = new Map<Session, Deadline>();
+
+  constructor(parts: SessionsParts) {
+    this.#parts = parts;
   }
 
   get count(): number {
@@ -36,50 +61,159 @@ export class Sessions {
     return this.#sessions.get(clientId);
   }
 
-  /** The session of a client that has just connected: the one it resumes, or a new one. */
-  open(client: AedesClient): Session {
-    const known = this.#sessions.get(client.id);
-    if (known?.lasting && !client._cleanStart) return known;
-    if (known !== undefined) this.end(known);
-    const session = new Session(client.id, this.#limits, this.#stats);
-    this.#sessions.set(client.id, session);
-    return session;
+  /** Takes over what the store has kept. Who was connected when the process ended is away since now. */
+  async load(): Promise<void> {
+    const now = this.#parts.now();
+    for await (const stored of this.#parts.store.sessions()) {
+      const { clientId, user, expiryInterval, disconnectedAt, subscriptions } = stored;
+      const session = this.#new({ clientId, user, address: null, local: false }, expiryInterval);
+      for (const one of subscriptions) {
+        const { topic: filter, qos, nl: noLocal, rap: retainAsPublished, rh: retainHandling } = one;
+        const identifier = one.subscriptionIdentifier;
+        const subscription = { filter, qos, noLocal, retainAsPublished, retainHandling, identifier };
+        session.subscriptions.set(filter, subscription);
+        this.#parts.router.add(session, subscription);
+      }
+      session.stored = true;
+      if (disconnectedAt === null) this.#record(session, now);
+      // A wall clock that was set back does not make a session last longer than it may.
+      const passed = Math.max(0, now - (disconnectedAt ?? now));
+      this.#expire(session, expiryInterval * 1000 - passed);
+    }
   }
 
-  /** The connection ended. A lasting session goes on without it, unless there are too many: that of the last comer ends. */
-  detach(session: Session, outbox: Outbox): void {
-    // Another connection of the same client may have taken the session over.
-    if (session.outbox !== outbox) return;
-    const { lasting } = session;
-    const tooMany = this.count > this.#limits.sessions;
+  /**
+   * The session of a client that connects: the one it resumes, or a new one. Its earlier connection has left.
+   * `expiryInterval`: seconds that it outlives the connection.
+   */
+  open(
+    identity: Identity,
+    cleanStart: boolean,
+    expiryInterval: number,
+  ): { session: Session; present: boolean } {
+    const known = this.#sessions.get(identity.clientId);
+    const present = known !== undefined && !cleanStart;
+    if (present) {
+      this.#expiries.get(known)?.cancel();
+      this.#expiries.delete(known);
+      this.#parts.wills.cancel(known);
+      known.identity = identity;
+      known.expiryInterval = expiryInterval;
+    } else if (known !== undefined) this.end(known);
+    const session = present ? known : this.#new(identity, expiryInterval);
+    // One that was to last and is resumed for the last time is in the store already.
+    if (present || session.lasting) this.#record(session, null);
+    return { session, present };
+  }
+
+  /** Resolves when the store has what `open` did, and when what a session has kept can be delivered. */
+  async ready(session: Session): Promise<void> {
+    await session.backlog.load(this.#parts.newKey());
+    await this.#parts.store.unwritten;
+  }
+
+  /**
+   * The connection ended. A lasting session goes on without it, for its expiry interval, unless there are too many: then
+   * that of the last comer ends.
+   */
+  leave(session: Session): void {
     session.detach();
-    if (lasting && tooMany) this.#stats.sessionsRefused++;
-    if (lasting && !tooMany) offerUnsent(session.backlog);
-    else this.end(session);
+    this.#parts.wills.lost(session);
+    if (session.lasting && this.count > this.#parts.limits.sessions) {
+      this.#parts.stats.sessionsRefused++;
+      this.end(session);
+      return;
+    }
+    if (session.lasting) this.#record(session, this.#parts.now());
+    if (session.lasting) this.#offerUnsent(session);
+    this.#expire(session, session.expiryInterval * 1000);
   }
 
   /** The session is over: nothing of it is kept. */
   end(session: Session): void {
-    for (const filter of session.subscriptions.keys()) this.#router.remove(session, filter);
+    this.#expiries.get(session)?.cancel();
+    this.#expiries.delete(session);
+    for (const filter of session.subscriptions.keys()) this.#parts.router.remove(session, filter);
     session.subscriptions.clear();
-    session.outbox?.close();
-    if (session.backlog.shared > 0) this.#stats.dropped += passOn(session.backlog);
-    session.backlog.clear();
-    // Its client may have begun a new one.
-    if (this.#sessions.get(session.clientId) === session) this.#sessions.delete(session.clientId);
+    this.#sessions.delete(session.clientId);
+    this.#parts.wills.ended(session);
+    this.#passOn(session.shared.filter(({ sent, variant }) => !sent || variant.qos === 1));
+    session.shared = [];
+    if (session.stored) unawaited(this.#parts.store.endSession(session.clientId));
   }
 
   subscribe(session: Session, subscription: Subscription): void {
-    session.subscriptions.set(subscription.filter, subscription);
-    this.#router.add(session, subscription);
+    const { filter: topic, qos, noLocal: nl, retainAsPublished: rap, retainHandling: rh } = subscription;
+    session.subscriptions.set(topic, subscription);
+    this.#parts.router.add(session, subscription);
+    if (!session.lasting) return;
+    const { identifier } = subscription;
+    const stored = {
+      topic,
+      qos,
+      nl,
+      rap,
+      rh,
+      ...(identifier === undefined ? {} : { subscriptionIdentifier: identifier }),
+    };
+    unawaited(this.#parts.store.addSubscriptions({ id: session.clientId }, [stored]));
   }
 
   unsubscribe(session: Session, filter: string): boolean {
-    const share = this.#router.remove(session, filter);
+    const share = this.#parts.router.remove(session, filter);
     // It may have more waiting than it will take; others are glad of it.
-    if (share !== null && session.outbox !== null) {
-      this.#stats.dropped += passOn(session.outbox.giveUp(share));
-    }
+    if (share !== null && session.outbox !== null) this.#passOn(session.outbox.giveUp(share));
+    if (session.stored) unawaited(this.#parts.store.removeSubscriptions({ id: session.clientId }, [filter]));
     return session.subscriptions.delete(filter);
+  }
+
+  /** When what was changed of a session is safe; null: it is, or nothing of it outlives the process. */
+  written({ stored }: Session): Promise<void> | null {
+    return stored ? this.#parts.store.unwritten : null;
+  }
+
+  /** The broker stops: what waits for its time does not come any more. */
+  close(): void {
+    for (const deadline of this.#expiries.values()) deadline.cancel();
+    this.#expiries.clear();
+  }
+
+  /** Others who are connected get what a member was not sent; what it was sent, it may come back for. */
+  #offerUnsent(session: Session): void {
+    session.shared = session.shared.filter((delivery) => {
+      const { message, sent, sharing } = delivery;
+      if (sent || !sharing!.offer(message!, this.#parts.newKey())) return true;
+      session.backlog.delete(delivery);
+      return false;
+    });
+  }
+
+  /** Others get what a member does not. Nothing of QoS 2 that was sent may be among it [MQTT-4.8.2-5]. */
+  #passOn(deliveries: readonly Delivery[]): void {
+    for (const { message, sharing } of deliveries) {
+      if (!sharing!.passOn(message!, this.#parts.newKey())) this.#parts.stats.dropped++;
+    }
+  }
+
+  #new(identity: Identity, expiryInterval: number): Session {
+    const { limits, stats, partOf } = this.#parts;
+    const session = new Session(identity, expiryInterval, limits, stats, partOf(identity.clientId));
+    this.#sessions.set(session.clientId, session);
+    return session;
+  }
+
+  #record(session: Session, disconnectedAt: number | null): void {
+    const { clientId, identity, expiryInterval } = session;
+    session.stored = true;
+    unawaited(
+      this.#parts.store.putSession({ clientId, user: identity.user, expiryInterval, disconnectedAt }),
+    );
+  }
+
+  /** `ms`: how long it still lasts if it has an end. */
+  #expire(session: Session, ms: number): void {
+    if (session.expiryInterval === NEVER) return;
+    if (ms <= 0) this.end(session);
+    else this.#expiries.set(session, new Deadline(ms, () => this.end(session)));
   }
 }

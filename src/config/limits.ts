@@ -35,6 +35,10 @@ export const limitsSchema = z
     topicLevels: whole(1, 65_536).prefault(200),
     /** Length of a topic or topic filter. */
     topicBytes: size({ min: 1, max: MOST_TOPIC_BYTES }).prefault(MOST_TOPIC_BYTES),
+    /** Longest keep-alive that a client may have, ms; 0: any. MQTT counts in seconds. */
+    keepAlive: duration({ max: 65_535_000 }).prefault(0),
+    /** Longest that a session outlives its connection, ms; 0: for ever. */
+    sessionExpiry: duration({ max: 0xffff_fffe * 1000 }).prefault(0),
     retainedMessages: whole(0).prefault(100_000),
     retainedBytes: size({ min: 0 }).prefault('256MiB'),
     /** PUBLISH packets read from one client, a second; 0: no limit. */

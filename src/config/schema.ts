@@ -6,6 +6,7 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import { limitsSchema } from './limits.js';
 import { dotted, type Path } from './path.js';
+import { persistenceSchema } from './persistence.js';
 import { check, invalid, shown } from './problem.js';
 import { size, whole } from './quantity.js';
 import { sharedSubscriptionsSchema } from './shared-subscriptions.js';
@@ -88,6 +89,7 @@ export const configSchema = z
         chunkBytes: size({ min: KIB, max: 16 * MIB }).prefault('256KiB'),
       })
       .prefault({}),
+    persistence: persistenceSchema,
     log: z
       .strictObject({
         level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).prefault('info'),

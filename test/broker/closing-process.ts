@@ -5,9 +5,10 @@ import mqtt from 'mqtt';
 import { WebSocket } from 'ws';
 import { Broker } from '../../src/broker/broker.js';
 import { listen } from '../../src/broker/listeners.js';
-import { closeBroker, LIMITS, newClock, TestLog } from './fixture.js';
+import { closeBroker, LIMITS, memoryStore, newClock, TestLog } from './fixture.js';
 
-const broker = new Broker({ id: 'test', keys: newClock(), limits: LIMITS, log: new TestLog() });
+const store = await memoryStore();
+const broker = new Broker({ id: 'test', store, keys: newClock(), limits: LIMITS, log: new TestLog() });
 await broker.listen();
 const tcp = await listen(broker, { protocol: 'tcp', host: '127.0.0.1', port: 0 });
 const ws = await listen(broker, { protocol: 'ws', host: '127.0.0.1', port: 0 });

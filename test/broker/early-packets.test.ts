@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Packet } from 'mqtt-packet';
+import { type Access, OPEN_ACCESS } from '../../src/broker/access/access.js';
 import { FakeCapture } from './fake-capture.js';
 import { startBroker, until } from './fixture.js';
 import { payloads, WireClient } from './wire-client.js';
@@ -41,10 +42,12 @@ test('a client may publish any number of messages without waiting for CONNACK, a
 });
 
 test('until it is let in, what it sends is left in the socket', async (t) => {
-  const { tcp, broker } = await startBroker(t);
   const letIn: (() => void)[] = [];
-  const { authenticate } = broker as unknown as { authenticate: (...args: unknown[]) => void };
-  Object.assign(broker, { authenticate: (...args: unknown[]) => letIn.push(() => authenticate(...args)) });
+  const access: Access = {
+    ...OPEN_ACCESS,
+    authenticate: ({ user }) => new Promise((resolve) => letIn.push(() => resolve({ allowed: true, user }))),
+  };
+  const { tcp, broker } = await startBroker(t, { access });
   const client = await WireClient.open(t, tcp.port);
   const payload = Buffer.alloc(1000);
   client.send(client.connectPacket());

@@ -1,12 +1,14 @@
 /** A broker on a free port, with a log to look at. */
 import type { TestContext } from 'node:test';
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
+import type { Access } from '../../src/broker/access/access.js';
 import { Broker, type BrokerLimits } from '../../src/broker/broker.js';
 import type { Capture } from '../../src/broker/capture.js';
 import type { ShareStrategy } from '../../src/broker/delivery/share.js';
 import { type Listener, listen } from '../../src/broker/listeners.js';
 import type { Log } from '../../src/broker/log.js';
 import type { Keys } from '../../src/broker/pipeline.js';
+import { LevelPersistence } from '../../src/broker/store/level-persistence.js';
 import { Clock } from '../../src/clock/clock.js';
 import { systemTime } from '../../src/clock/time.js';
 import { parseConfig } from '../../src/config/schema.js';
@@ -38,24 +40,36 @@ export interface BrokerSettings {
   readonly limits?: Partial<BrokerLimits>;
   readonly capture?: Capture;
   readonly keys?: Keys;
+  readonly access?: Access;
+  readonly store?: LevelPersistence;
   readonly shareStrategy?: ShareStrategy;
-  readonly now?: () => number;
+  readonly monotonic?: () => number;
 }
 
 export function newClock(): Clock {
   return new Clock(systemTime(), { floor: 0, base: null, corrections: [] });
 }
 
+export function memoryStore(): Promise<LevelPersistence> {
+  const onFault = (error: Error): never => {
+    throw error;
+  };
+  return LevelPersistence.open({ folder: null, sync: false, onFault });
+}
+
 export async function startBroker(t: TestContext, settings: BrokerSettings = {}): Promise<TestBroker> {
   const log = new TestLog();
+  const store = settings.store ?? (await memoryStore());
   const broker = new Broker({
     id: 'test',
+    store,
     keys: settings.keys ?? newClock(),
     limits: { ...LIMITS, ...settings.limits },
     log,
     ...(settings.capture === undefined ? {} : { capture: settings.capture }),
-    ...(settings.now === undefined ? {} : { now: settings.now }),
     ...(settings.shareStrategy === undefined ? {} : { shareStrategy: settings.shareStrategy }),
+    ...(settings.monotonic === undefined ? {} : { monotonic: settings.monotonic }),
+    ...(settings.access === undefined ? {} : { access: settings.access }),
   });
   await broker.listen();
   const tcp = await listen(broker, { protocol: 'tcp', host: '127.0.0.1', port: 0 });

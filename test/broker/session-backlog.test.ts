@@ -20,7 +20,8 @@ for (const version of [3, 4, 5] as const) {
     publisher.send(...publishes);
     await publisher.sync();
     const second = await WireClient.open(t, tcp.port, version);
-    assert.equal((await second.connect(lasting(version))).sessionPresent, true);
+    // MQTT 3.1 cannot be told.
+    assert.equal((await second.connect(lasting(version))).sessionPresent, version > 3);
     const got = await takeAll(second, 60);
     assert.deepEqual(
       got.map(({ topic, payload, qos, dup }) => [topic, payload.toString(), qos, dup]),

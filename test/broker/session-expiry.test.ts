@@ -37,7 +37,7 @@ test('a session ends when its expiry interval has passed, and not before', async
   });
   await client.subscribe('a');
   await client.break();
-  await until(() => broker.clients.c === undefined);
+  await until(() => broker.sessions.get('c')?.outbox === null);
   t.mock.timers.tick(9_999);
   assert.equal(broker.router.subscriptionCount, 1);
   t.mock.timers.tick(1);
@@ -51,7 +51,7 @@ test('a reconnect in time keeps the session for good', async (t) => {
   const first = await WireClient.connect(t, tcp.port, who);
   await first.subscribe('a');
   await first.break();
-  await until(() => broker.clients.c === undefined);
+  await until(() => broker.sessions.get('c')?.outbox === null);
   t.mock.timers.tick(9_999);
   const second = await WireClient.open(t, tcp.port);
   assert.equal((await second.connect(who)).sessionPresent, true);

@@ -371,3 +371,23 @@ test('a replay or an answer goes to one of the group, too', async (t) => {
   );
   assert.deepEqual(ascending(got.flat()), numbers(6));
 });
+
+test('a lasting session that ends while its client is away leaves what it was sent to the others', async (t) => {
+  const started = await startBroker(t);
+  const { tcp, broker } = started;
+  const who = lasting(5);
+  const first = await WireClient.connect(t, tcp.port, who);
+  await first.subscribe([{ topic: '$share/g/a/#', qos: 1 }]);
+  const { publish } = await publisherOf(t, started);
+  await publish(3);
+  await leave(first, broker);
+  // It is back and gone again without a word.
+  const second = await WireClient.connect(t, tcp.port, who);
+  assert.deepEqual(await gotBy([second]), [numbers(3)]);
+  await leave(second, broker);
+  const [other] = await members(t, started, 1, 1);
+  assert.deepEqual(await gotBy([other]), [[]], 'the first may come back');
+  broker.sessions.end(broker.sessions.get('c')!);
+  assert.deepEqual(await gotBy([other]), [numbers(3)]);
+  assert.equal(broker.router.sharedCount, 1);
+});

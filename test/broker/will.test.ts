@@ -79,13 +79,13 @@ test('a delayed will waits, and a reconnect in time cancels it', async (t) => {
   };
   const first = await WireClient.connect(t, tcp.port, who);
   await first.break();
-  await until(() => broker.clients.c === undefined);
+  await until(() => broker.sessions.get('c')?.outbox === null);
   t.mock.timers.tick(4_999);
   const second = await WireClient.connect(t, tcp.port, who);
   t.mock.timers.tick(10_000);
   assert.deepEqual(await watcher.sync(), []);
   await second.break();
-  await until(() => broker.clients.c === undefined);
+  await until(() => broker.sessions.get('c')?.outbox === null);
   t.mock.timers.tick(5_000);
   assert.deepEqual(messages(await watcher.sync()), ['will gone']);
 });

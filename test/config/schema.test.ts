@@ -32,11 +32,14 @@ test('every key has a default', () => {
       retainedMessages: 100_000,
       retainedBytes: 256 * 2 ** 20,
       messagesPerSecond: 0,
+      keepAlive: 0,
+      sessionExpiry: 0,
       requests: 32,
       requestsPerSecond: 100,
     },
     sharedSubscriptions: { strategy: 'round-robin' },
     transfer: { embedded: true, chunkBytes: 256 * 1024 },
+    persistence: { store: 'level', sync: false },
     log: { level: 'info', format: 'text' },
   });
 });

@@ -66,7 +66,10 @@ test('odd topics and payloads are captured, replayed and transferred; no path le
   const after = allFiles(broker.folder).filter((file) => !/^(data|in)\//.test(file));
   assert.deepEqual(after, before);
   for (const file of allFiles(broker.dataDir)) {
-    assert.match(file, /^(clock\.json|streams\/all\/date=\d{4}-\d{2}-\d{2}\/\d+~\d+_\d+\.parquet)$/);
+    assert.match(
+      file,
+      /^(clock\.json|sessions\/[A-Z0-9a-z.-]+|streams\/all\/date=\d{4}-\d{2}-\d{2}\/\d+~\d+_\d+\.parquet)$/,
+    );
   }
 });
 

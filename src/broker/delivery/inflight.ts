@@ -10,6 +10,11 @@ export class Inflight {
   readonly #reserved = new Set<number>();
   #next = 1;
 
+  /** What is kept of those in flight, in the order in which they were sent. */
+  *[Symbol.iterator](): Generator<Delivery> {
+    for (const delivery of this.#deliveries.values()) if (delivery !== null) yield delivery;
+  }
+
   get size(): number {
     return this.#deliveries.size;
   }
@@ -26,11 +31,6 @@ export class Inflight {
   /** One that is going to be sent again under its identifier. */
   reserve(id: number): void {
     this.#reserved.add(id);
-  }
-
-  /** One that was reserved is not sent again. */
-  free(id: number): void {
-    this.#reserved.delete(id);
   }
 
   /** One that was reserved is sent again. */

@@ -113,7 +113,7 @@ export class Message implements Frame {
   }
 
   /** One that was decoded already, or that comes from inside. `now`: wall time in ms. */
-  static of(known: Topic, packet: PublishPacket, now: number): Message {
+  static of(known: Topic, packet: Omit<PublishPacket, 'cmd' | 'dup'>, now: number): Message {
     const { qos, retain, messageId = 0, payload, properties } = packet;
     const seconds = properties?.messageExpiryInterval;
     const expiry = packet.messageExpiry ?? (seconds === undefined ? undefined : now + seconds * 1000);

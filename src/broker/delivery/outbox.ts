@@ -6,6 +6,7 @@ import { Inflight } from './inflight.js';
 import type { Frame, Message } from './message.js';
 import type { Output } from './output.js';
 import { Relief } from './relief.js';
+import { SafeOrder } from './safe-order.js';
 import { TopicAliases } from './topic-aliases.js';
 import { type Variant, variantOf } from './variant.js';
 import { Waiting } from './waiting.js';
@@ -26,6 +27,9 @@ const SOCKET_BYTES = 1024 * 1024;
 /** Publishers are not read while so much waits for all of their subscribers. */
 const CONGESTED_BYTES = 1024 * 1024;
 const CONGESTED_MESSAGES = 1024;
+/** Of messages that are not kept, behind such that wait for the store: so many, and none longer. */
+const MOST_SETTLING = 1024;
+const SETTLING_BYTES = 1024;
 const QUOTA_EXCEEDED = 0x97;
 const PUBREL = 0x62;
 
@@ -53,6 +57,8 @@ export class Outbox {
   readonly #waiting = new Waiting();
   #closed = false;
   readonly #relief: Relief;
+  /** What goes out when the store has it; null as long as there was nothing. */
+  #order: SafeOrder<Delivery> | null = null;
 
   constructor(
     client: AedesClient,
@@ -140,11 +146,15 @@ export class Outbox {
     return (waits || variant.qos > 0) && !this.#full(message);
   }
 
-  /** False: not taken, the client is or has just been disconnected. `keep`: in the backlog until acknowledged. */
-  deliver(message: Message, variant: Variant, keep: boolean): boolean {
+  /**
+   * False: not taken, the client is or has just been disconnected. `key`: its place in the backlog, where it is until
+   * it is acknowledged; 0: it is not kept.
+   */
+  deliver(message: Message, variant: Variant, key: number): boolean {
     if (this.#closed) return false;
     const { qos } = variant;
-    if (this.#waiting.messages === 0 && !keep) {
+    const keep = key > 0;
+    if (this.#waiting.messages === 0 && !keep && !this.#settling) {
       if (qos === 0) {
         if (this.#output.pendingBytes > this.#mostBytes || this.#tooLarge(message, variant)) {
           this.#stats.dropped++;
@@ -160,31 +170,47 @@ export class Outbox {
         return true;
       }
     }
-    return this.take({ message, variant, sharing: null, kept: false, id: 0, released: false }, keep);
+    return this.#take({ key, message, variant, sharing: null, kept: keep, id: 0, sent: false }, message);
   }
 
-  /** The same. What is not kept it forgets once it is sent. */
-  take(delivery: Delivery, keep: boolean): boolean {
-    const { message, variant } = delivery;
-    const waits = this.#waiting.messages > 0 || !this.#open(variant.qos);
-    if (waits && this.#full(message)) return this.#overflow(variant, keep);
-    if (keep) this.#backlog.keep(delivery);
+  /** The same for one of QoS 1 or 2 that came through a shared subscription: it is remembered until it is acknowledged. */
+  deliverShared(message: Message, variant: Variant, key: number, sharing: Sharing): void {
+    message.detach();
+    this.#take({ key, message, variant, sharing, kept: key > 0, id: 0, sent: false }, message);
+  }
+
+  #take(delivery: Delivery, message: Message): boolean {
+    const { variant, kept } = delivery;
+    const waits = this.#waiting.messages > 0 || !this.#mayGo(delivery);
+    if (waits && this.#full(message)) return this.#overflow(variant, kept);
+    // Kept with its identifier, so that it is written once.
+    if (kept && !waits) delivery.id = this.#inflight.add(delivery);
+    if (kept) this.#backlog.keep(delivery);
     if (waits) this.#waiting.push(delivery);
-    else this.#send(delivery);
+    else if (kept) this.#sendNew(delivery);
+    else {
+      if (this.#settling) message.detach();
+      this.#send(delivery);
+    }
     return true;
+  }
+
+  /** What came through shared subscriptions and is not acknowledged, in order. */
+  shared(): Delivery[] {
+    return [...this.#inflight, ...this.#waiting].filter(({ sharing }) => sharing !== null);
   }
 
   /** Gives up what came through a shared subscription that its session has left, as far as it was not sent. */
   giveUp(sharing: Sharing): Delivery[] {
     const given = this.#waiting.giveUp(sharing);
-    for (const one of given) this.#backlog.delete(one);
+    for (const one of given) if (one.kept) this.#backlog.delete(one);
     this.#relief.look();
     return given;
   }
 
   /** Sends what the session's client has not acknowledged on earlier connections [MQTT-4.4.0-1]. */
   restore(): void {
-    for (const delivery of this.#backlog) {
+    for (const delivery of this.#backlog.take()) {
       const { qos, retain, identifiers } = delivery.variant;
       delivery.variant = variantOf(this.version5, qos, retain, identifiers);
       if (delivery.id > 0) this.#inflight.reserve(delivery.id);
@@ -198,16 +224,24 @@ export class Outbox {
   acknowledged(id: number): void {
     const delivery = this.#inflight.remove(id);
     if (delivery === undefined) return;
-    if (delivery !== null) this.#backlog.delete(delivery);
+    if (delivery?.kept === true) this.#backlog.delete(delivery);
     this.#relief.progress();
     if (this.#waiting.messages > 0) this.#pump();
   }
 
-  /** PUBREC. False: no message with this identifier is in flight. */
+  /** PUBREC: PUBREL goes out. False: no message with this identifier is in flight. */
   received(id: number): boolean {
     const delivery = this.#inflight.get(id);
-    if (delivery) delivery.released = true;
-    return delivery !== undefined;
+    if (delivery === undefined) return false;
+    if (delivery === null || !delivery.kept) {
+      // It is with this client now, and with nobody else.
+      if (delivery !== null) delivery.message = null;
+      this.#output.acknowledge(PUBREL, id, 0);
+    } else {
+      this.#backlog.release(delivery);
+      this.#settle(delivery, this.#backlog.written());
+    }
+    return true;
   }
 
   close(): void {
@@ -221,6 +255,18 @@ export class Outbox {
     const bytes = this.#output.pendingBytes;
     if (qos === 0) return bytes <= this.#mostBytes;
     return this.#inflight.size < this.#window && bytes <= this.#socketBytes;
+  }
+
+  /** Something waits for the store. */
+  get #settling(): boolean {
+    return this.#order !== null && !this.#order.empty;
+  }
+
+  /** Nothing overtakes what waits for the store; what is in flight is bounded, and what is not waits with it up to here. */
+  #mayGo({ kept, variant, message }: Delivery): boolean {
+    if (!this.#open(variant.qos)) return false;
+    if (kept || this.#order === null || this.#order.empty) return true;
+    return this.#order.length < MOST_SETTLING && (message?.payloadBytes ?? 0) <= SETTLING_BYTES;
   }
 
   #full(message: Message): boolean {
@@ -243,26 +289,63 @@ export class Outbox {
     return false;
   }
 
+  /** One that waited. */
   #send(delivery: Delivery): void {
-    const { message, variant, kept, id, released } = delivery;
-    const again = id > 0;
-    // One that was sent already is not late any more (MQTT 5 section 3.3.2.3.3).
-    const late = !again && message.expiry !== undefined && expired(message, Date.now());
-    if (late || (!released && this.#tooLarge(message, variant))) {
-      this.#stats.dropped++;
-      this.#inflight.free(id);
-      this.#backlog.delete(delivery);
+    const { message, variant, sharing, kept, id } = delivery;
+    if (id > 0) {
+      this.#inflight.addAgain(id, kept ? delivery : null);
+      if (message !== null && this.#tooLarge(message, variant)) this.#drop(delivery);
+      else this.#settle(delivery, null);
       return;
     }
-    if (again) this.#inflight.addAgain(id, kept ? delivery : null);
-    else if (variant.qos > 0) delivery.id = this.#inflight.add(kept ? delivery : null);
-    if (released) {
+    if (variant.qos > 0) delivery.id = this.#inflight.add(kept || sharing !== null ? delivery : null);
+    if (kept) this.#backlog.identify(delivery);
+    this.#sendNew(delivery);
+  }
+
+  /** One that has its identifier and was never sent. */
+  #sendNew(delivery: Delivery): void {
+    const { message, variant, kept } = delivery;
+    // It is late only before it is sent for the first time (MQTT 5 section 3.3.2.3.3).
+    const late = message!.expiry !== undefined && expired(message!, Date.now());
+    if (late || this.#tooLarge(message!, variant)) this.#drop(delivery);
+    // If the process ends, it must not be another message that comes under the same identifier [MQTT-4.3.3-2].
+    else this.#settle(delivery, kept && variant.qos === 2 ? this.#backlog.written() : null);
+  }
+
+  #drop(delivery: Delivery): void {
+    this.#stats.dropped++;
+    if (delivery.id > 0) this.#inflight.remove(delivery.id);
+    if (delivery.kept) this.#backlog.delete(delivery);
+  }
+
+  /** Goes out when `safe`, behind what waits for the store already. */
+  #settle(delivery: Delivery, safe: Promise<void> | null): void {
+    if (safe === null && !this.#settling) {
+      this.#write(delivery);
+      return;
+    }
+    this.#order ??= new SafeOrder(
+      (one) => {
+        if (!this.#closed) this.#write(one);
+        if (!this.#settling) this.#pump();
+      },
+      // The store reports what it could not write, and writes it later: whoever is connected does not wait for that.
+      null,
+    );
+    this.#order.add(delivery, safe);
+  }
+
+  #write(delivery: Delivery): void {
+    const { message, variant, id, sent } = delivery;
+    delivery.sent = true;
+    if (message === null) {
       this.#output.acknowledge(PUBREL, id, 0);
       return;
     }
     this.#count(message);
     if (variant.qos === 0) this.#output.publish(this.#frame(message, variant));
-    else this.#output.publishAs(this.#frame(message, variant), delivery.id, again);
+    else this.#output.publishAs(this.#frame(message, variant), id, sent);
   }
 
   #frame(message: Message, variant: Variant): Frame {
@@ -282,7 +365,7 @@ export class Outbox {
 
   #pump(): void {
     for (let one = this.#waiting.first; one !== undefined; one = this.#waiting.first) {
-      if (this.client.closed || !this.#open(one.variant.qos)) break;
+      if (this.client.closed || !this.#mayGo(one)) break;
       this.#waiting.shift();
       this.#send(one);
     }

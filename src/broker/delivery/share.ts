@@ -1,5 +1,5 @@
 import type { Session } from '../session.js';
-import type { Backlog, Delivery, Sharing } from './backlog.js';
+import type { Sharing } from './backlog.js';
 import type { Message } from './message.js';
 import type { Target } from './target.js';
 import { type Variant, variantOf } from './variant.js';
@@ -44,21 +44,24 @@ export class Share implements Sharing {
     return true;
   }
 
-  /** Who has the message now; null: nobody can take it. `keep`: members that are away may. */
-  deliver(message: Message, keep: boolean): Target | null {
-    this.last = this.#connected(message, keep) ?? (keep ? this.#away(message) : null);
+  /**
+   * Who has the message now; null: nobody can take it. `key`: its place among what a session keeps; 0: it is not kept,
+   * and goes to nobody who is away.
+   */
+  deliver(message: Message, key: number): Target | null {
+    this.last = this.#connected(message, key) ?? (key > 0 ? this.#away(message, key) : null);
     return this.last;
   }
 
-  offer(message: Message): boolean {
-    return this.#connected(message, true) !== null;
+  offer(message: Message, key: number): boolean {
+    return this.#connected(message, key) !== null;
   }
 
-  passOn(message: Message): boolean {
-    return this.deliver(message, true) !== null;
+  passOn(message: Message, key: number): boolean {
+    return this.deliver(message, key) !== null;
   }
 
-  #connected(message: Message, keep: boolean): Target | null {
+  #connected(message: Message, key: number): Target | null {
     const members = this.#members;
     const { length } = members;
     const first = this.#first(message.clientId);
@@ -78,13 +81,13 @@ export class Share implements Sharing {
     if (as === null) return null;
     this.#next = chosen + 1;
     const target = members[chosen];
-    const outbox = target.session.outbox!;
-    if (keep && as.qos > 0) outbox.take(newDelivery(message, as, this), true);
-    else outbox.deliver(message, as, false);
+    const { lasting, outbox } = target.session;
+    if (key > 0 && as.qos > 0) outbox!.deliverShared(message, as, lasting ? key : 0, this);
+    else outbox!.deliver(message, as, 0);
     return target;
   }
 
-  #away(message: Message): Target | null {
+  #away(message: Message, key: number): Target | null {
     const members = this.#members;
     const { length } = members;
     const first = this.#first(message.clientId);
@@ -101,7 +104,16 @@ export class Share implements Sharing {
     if (chosen === -1) return null;
     this.#next = chosen + 1;
     const target = members[chosen];
-    target.session.backlog.keepIfRoom(newDelivery(message, variantFor(target, message, false), this));
+    const variant = variantFor(target, message, false);
+    target.session.backlog.keepIfRoom({
+      key,
+      message,
+      variant,
+      sharing: this,
+      kept: true,
+      id: 0,
+      sent: false,
+    });
     return target;
   }
 
@@ -115,32 +127,6 @@ export class Share implements Sharing {
   #at(session: Session): number {
     return this.#members.findIndex((member) => member.session === session);
   }
-}
-
-/** The connection of a member is gone, and it may come back: others get what it was not sent, if one is connected. */
-export function offerUnsent(backlog: Backlog): void {
-  if (backlog.shared === 0) return;
-  for (const delivery of backlog) {
-    const { id, message, sharing } = delivery;
-    if (sharing !== null && id === 0 && sharing.offer(message)) backlog.delete(delivery);
-  }
-}
-
-/**
- * A session is over: others get what came to it through a shared subscription and was not acknowledged, but nothing of
- * QoS 2 that was sent [MQTT-4.8.2-5]. How many nobody can take.
- */
-export function passOn(deliveries: Iterable<Delivery>): number {
-  let lost = 0;
-  for (const { id, message, sharing, variant } of deliveries) {
-    if (sharing === null || (id > 0 && variant.qos === 2)) continue;
-    if (!sharing.passOn(message)) lost++;
-  }
-  return lost;
-}
-
-function newDelivery(message: Message, variant: Variant, sharing: Sharing): Delivery {
-  return { message, variant, sharing, kept: false, id: 0, released: false };
 }
 
 function variantFor(

@@ -31,9 +31,9 @@ export class Waiting {
   }
 
   push(delivery: Delivery): void {
-    delivery.message.detach();
+    delivery.message?.detach();
     this.#deliveries.push(delivery);
-    this.#bytes += delivery.message.payloadBytes;
+    this.#bytes += delivery.message?.payloadBytes ?? 0;
   }
 
   shift(): void {
@@ -63,10 +63,14 @@ export class Waiting {
     return given;
   }
 
-  /** How many of those that are not kept anywhere else there were. */
+  [Symbol.iterator](): Iterator<Delivery> {
+    return this.#deliveries[Symbol.iterator]();
+  }
+
+  /** How many of those that nobody else has there were. */
   clear(): number {
     let lost = 0;
-    for (const { kept } of this.#deliveries) if (!kept) lost++;
+    for (const { kept, sharing } of this.#deliveries) if (!kept && sharing === null) lost++;
     this.#deliveries.clear();
     this.#bytes = 0;
     this.restored();
@@ -74,9 +78,10 @@ export class Waiting {
   }
 
   #left({ message }: Delivery, restored: boolean): void {
-    this.#bytes -= message.payloadBytes;
+    const bytes = message?.payloadBytes ?? 0;
+    this.#bytes -= bytes;
     if (!restored) return;
     this.#restored.messages--;
-    this.#restored.bytes -= message.payloadBytes;
+    this.#restored.bytes -= bytes;
   }
 }

@@ -1,14 +1,23 @@
+import type { Access } from '../access/access.js';
 import type { PublishPacket } from '../aedes-internals.js';
+import type { Connection } from '../connection.js';
 import type { Message } from '../delivery/message.js';
 import type { Log } from '../log.js';
-import type { Pipeline } from '../pipeline.js';
+import type { Keys, Pipeline } from '../pipeline.js';
 import type { Retained } from '../retained.js';
+import type { Session } from '../session.js';
 import type { Sessions } from '../sessions.js';
 import type { BrokerStats } from '../stats.js';
+import type { Wills } from '../wills.js';
 
 export interface HandlerLimits {
+  readonly packetBytes: number;
   readonly topicLevels: number;
   readonly topicBytes: number;
+  /** Longest keep-alive, ms; 0: any. */
+  readonly keepAlive: number;
+  /** Longest that a session outlives its connection, ms; 0: for ever. */
+  readonly sessionExpiry: number;
   readonly subscriptionsPerClient: number;
   /** Messages of QoS 1 and 2 from one client that are not acknowledged. */
   readonly receiveMaximum: number;
@@ -20,13 +29,20 @@ export interface HandlerLimits {
 /** What handlers work with. */
 export interface HandlerParts {
   readonly limits: HandlerLimits;
+  readonly access: Access;
   readonly log: Log;
   /** Monotonic time in ms. */
-  readonly now: () => number;
+  readonly monotonic: () => number;
+  readonly keys: Keys;
   readonly pipeline: Pipeline;
   readonly retained: Retained;
   readonly sessions: Sessions;
+  readonly wills: Wills;
   readonly stats: BrokerStats;
+  /** Ends an earlier connection of the same client. */
+  readonly claim: (connection: Connection) => void;
+  /** A client has been let in. */
+  readonly connected: (connection: Connection, session: Session) => void;
   /** As aedes knows messages. */
   readonly packetOf: (message: Message) => PublishPacket;
   /** A PUBLISH on `$STREAM/...`; `allowed`: the client does not ask too often. */

@@ -1,4 +1,4 @@
-import { isRequestTopic, isTransferClient, mayPublish } from '../access.js';
+import { isRequestTopic } from '../access/access.js';
 import type { Connection } from '../connection.js';
 import { whenOneIsRelieved } from '../delivery/congestion.js';
 import type { Message } from '../delivery/message.js';
@@ -45,9 +45,8 @@ export class ConnectionPublisher implements Publisher {
     this.#connection.release();
   }
 
-  published(message: Message, reason: number, error: Error | null): void {
-    if (error === null) acknowledge(this.#connection, message, reason);
-    else this.#connection.client.emit('error', error);
+  published(message: Message, reason: number, safe: Promise<void> | null): void {
+    acknowledge(this.#connection, message, reason, safe);
   }
 
   /** Not read until one of them has less to do: a publisher that all lag behind is slowed down, by TCP. */
@@ -59,21 +58,23 @@ export class ConnectionPublisher implements Publisher {
 
 /** A request, a chunk of the transfer client, or a topic that is not for clients. */
 function handleOwn(parts: HandlerParts, connection: Connection, message: Message): void {
-  const { client, identity } = connection;
+  const { client } = connection;
+  const identity = connection.identity!;
   const { topic } = message;
   if (isRequestTopic(topic)) {
-    acknowledge(connection, message, 0);
+    acknowledge(connection, message, 0, null);
     parts.onRequest(parts.packetOf(message), client.id, mayAsk(parts, connection));
-  } else if (!mayPublish(identity, topic)) {
+  } else if (!parts.access.mayPublish(identity, topic)) {
     parts.stats.refused++;
     parts.log.info({ client: client.id, topic }, 'a publish to a reserved topic was refused');
-    acknowledge(connection, message, NOT_AUTHORIZED);
+    acknowledge(connection, message, NOT_AUTHORIZED, null);
   } else {
-    if (isTransferClient(identity)) parts.onTransferPublish(parts.packetOf(message));
+    if (parts.access.isTransferClient(identity)) parts.onTransferPublish(parts.packetOf(message));
     parts.pipeline.publish(message, connection.origin!, {
       ...NOBODY,
       // A receiver slower than the sender slows it down: chunks are acknowledged as the receivers take them.
-      published: () => parts.pipeline.whenTaken(topic, () => acknowledge(connection, message, 0)),
+      published: (_message, _reason, safe) =>
+        parts.pipeline.whenTaken(topic, () => acknowledge(connection, message, 0, safe)),
     });
   }
 }
@@ -103,24 +104,31 @@ function isRepetition(connection: Connection, id: number): boolean {
     received.set(id, connection);
     return false;
   }
-  if (waiting === null) connection.output.acknowledge(PUBREC, id, 0);
+  if (waiting === null) connection.answer(PUBREC, id, 0, null);
   // Packets of a connection that is gone may still be handled.
   else if (!connection.client.closed) received.set(id, connection);
   return true;
 }
 
 /** PUBACK or PUBREC; a code of 0x80 or more ends a QoS 2 exchange [MQTT-4.3.3-9]. MQTT 3 has no codes. */
-function acknowledge(connection: Connection, { qos, id }: Message, code: number): void {
+function acknowledge(
+  connection: Connection,
+  { qos, id }: Message,
+  code: number,
+  safe: Promise<void> | null,
+): void {
   if (qos === 0) return;
   if (qos === 1) {
     connection.unacknowledged--;
-    connection.output.acknowledge(PUBACK, id, connection.client.version === 5 ? code : 0);
+    connection.answer(PUBACK, id, connection.client.version === 5 ? code : 0, safe);
     return;
   }
-  const { received } = connection.session!;
-  const { client, output } = received.get(id) ?? connection;
-  const version5 = client.version === 5;
-  if (code >= 0x80 && version5) received.delete(id);
-  else received.set(id, null);
-  output.acknowledge(PUBREC, id, version5 ? code : 0);
+  const session = connection.session!;
+  const told = session.received.get(id) ?? connection;
+  if (code >= 0x80 && told.client.version === 5) {
+    session.received.delete(id);
+    told.answer(PUBREC, id, code, safe);
+  } else {
+    told.answer(PUBREC, id, told.client.version === 5 ? code : 0, session.receive(id) ?? safe);
+  }
 }

@@ -3,7 +3,7 @@ import { TokenBucket } from '../token-bucket.js';
 import type { HandlerParts } from './parts.js';
 
 /** Not read until it may send the next one: TCP slows it down. What is left of one that is over is not held up. */
-export function slowDown({ limits, now, stats }: HandlerParts, connection: Connection): void {
+export function slowDown({ limits, monotonic: now, stats }: HandlerParts, connection: Connection): void {
   connection.publishes ??= new TokenBucket(limits.messagesPerSecond, now());
   connection.publishes.take(now());
   const { wait } = connection.publishes;
@@ -14,7 +14,7 @@ export function slowDown({ limits, now, stats }: HandlerParts, connection: Conne
 }
 
 /** False: its client asks too often. */
-export function mayAsk({ limits, now, stats }: HandlerParts, connection: Connection): boolean {
+export function mayAsk({ limits, monotonic: now, stats }: HandlerParts, connection: Connection): boolean {
   if (limits.requestsPerSecond === 0) return true;
   connection.requests ??= new TokenBucket(limits.requestsPerSecond, now());
   const allowed = connection.requests.take(now());

@@ -1,6 +1,5 @@
 import type { ISubscribePacket, ISubscription } from 'mqtt-packet';
 import { lengthFault, levelsFault, sharedFilter, subscribedFault } from '../../topics.js';
-import { isTransferClient } from '../access.js';
 import type { Connection } from '../connection.js';
 import type { Subscription } from '../delivery/subscription.js';
 import { type PacketFault, PROTOCOL_ERROR } from '../packet-fault.js';
@@ -44,9 +43,11 @@ export function handleSubscribe(parts: HandlerParts, connection: Connection, pac
     added.push({ subscription, isNew: !session.subscriptions.has(asked.topic) });
     parts.sessions.subscribe(session, subscription);
   }
-  writePacket(connection, { cmd: 'suback', messageId: packet.messageId!, granted });
-  for (const { subscription, isNew } of added) sendRetained(parts, session, subscription, isNew);
-  if (isTransferClient(connection.identity)) parts.onTransferReady();
+  connection.whenSafe(parts.sessions.written(session), () => {
+    writePacket(connection, { cmd: 'suback', messageId: packet.messageId!, granted });
+    for (const { subscription, isNew } of added) sendRetained(parts, session, subscription, isNew);
+  });
+  if (parts.access.isTransferClient(connection.identity!)) parts.onTransferReady();
 }
 
 function refusalOf(
@@ -69,7 +70,7 @@ function refusalOf(
 
 /** Retained messages for a new subscription, with the retain flag [MQTT-3.3.1-8], as its Retain Handling says. */
 function sendRetained(
-  { retained }: HandlerParts,
+  { retained, keys }: HandlerParts,
   session: Session,
   { retainHandling, filter, qos, noLocal, identifier }: Subscription,
   isNew: boolean,
@@ -80,6 +81,7 @@ function sendRetained(
   const identifiers = identifier === undefined ? null : [identifier];
   for (const message of retained.matching(filter, Date.now())) {
     if (noLocal && message.clientId === session.clientId) continue;
-    session.deliver(message, Math.min(message.qos, qos) as 0 | 1 | 2, true, identifiers, true);
+    // Its place among what is kept is that of now, not that of its own key.
+    session.deliver(message, Math.min(message.qos, qos) as 0 | 1 | 2, true, identifiers, keys.give());
   }
 }

@@ -18,5 +18,7 @@ export function handleUnsubscribe(
     if (subscribedFault(filter) !== null) return TOPIC_FILTER_INVALID;
     return parts.sessions.unsubscribe(session, filter) ? 0 : NO_SUBSCRIPTION_EXISTED;
   });
-  writePacket(connection, { cmd: 'unsuback', messageId: packet.messageId!, granted });
+  connection.whenSafe(parts.sessions.written(session), () =>
+    writePacket(connection, { cmd: 'unsuback', messageId: packet.messageId!, granted }),
+  );
 }

@@ -10,6 +10,7 @@ import { variantOf } from '../../../src/broker/delivery/variant.js';
 import { BrokerStats } from '../../../src/broker/stats.js';
 import { generator } from '../../catalog/generator.js';
 import { LIMITS } from '../fixture.js';
+import { FakeKept } from './kept.js';
 
 /** A client whose socket takes what it is told to take. */
 class FakeClient {
@@ -52,15 +53,17 @@ function setUp(limits: Partial<OutboxLimits> = {}) {
   const client = new FakeClient();
   const stats = new BrokerStats();
   const all = { ...LIMITS, ...limits };
-  const backlog = new Backlog(all, stats);
+  const kept = new FakeKept();
+  const backlog = new Backlog(all, stats, kept);
   const outbox = client.outbox(backlog, all, stats);
   const topic = new TopicTable(10).named('a');
+  let key = 0;
   const deliver = (qos: 0 | 1 | 2, keep = false, bytes = 10) => {
     const payload = Buffer.alloc(bytes);
     const packet = { cmd: 'publish', topic: 'a', payload, qos, retain: false, dup: false } as const;
-    return outbox.deliver(Message.of(topic, packet, 0), variantOf(false, qos, false, null), keep);
+    return outbox.deliver(Message.of(topic, packet, 0), variantOf(false, qos, false, null), keep ? ++key : 0);
   };
-  return { client, stats, backlog, outbox, deliver };
+  return { client, stats, kept, backlog, outbox, deliver };
 }
 
 for (const seed of [1, 2]) {
@@ -143,18 +146,20 @@ test('nothing is written to a client that is closed', () => {
   assert.equal(deliver(0), false);
 });
 
-test('what is kept goes on with the next connection, in order, what was sent under its identifier', () => {
+test('what is kept goes on with the next connection, in order, what was sent under its identifier', async () => {
   const { client, backlog, deliver, outbox } = setUp({ inflight: 3 });
   for (let i = 0; i < 5; i++) deliver(i % 2 === 0 ? 1 : 2, true);
   assert.equal(backlog.messages, 5);
   assert.ok(outbox.received(2));
   outbox.acknowledged(1);
-  assert.deepEqual(client.written, [1, 2, 3, 4]);
+  // PUBREL behind the messages of the window.
+  assert.deepEqual(client.written, [1, 2, 3, 2, 4]);
   client.emit('close');
   assert.equal(backlog.messages, 4);
   const next = new FakeClient();
   next.receiveMaximum = 2;
   const second = next.outbox(backlog, LIMITS, new BrokerStats());
+  await backlog.load(1000);
   second.restore();
   assert.deepEqual(next.written, [2, 3]);
   assert.equal(second.waitingMessages, 2);
@@ -163,6 +168,26 @@ test('what is kept goes on with the next connection, in order, what was sent und
   for (const id of [4, 1]) second.acknowledged(id);
   assert.equal(backlog.messages, 0);
   assert.equal(backlog.bytes, 0);
+});
+
+test('of what is kept, QoS 2 and PUBREL leave when the store has them, and nothing overtakes them', async () => {
+  const { client, kept, deliver, outbox } = setUp();
+  kept.slow = true;
+  deliver(1, true);
+  assert.deepEqual(client.written, [1], 'QoS 1 need not wait');
+  deliver(2, true);
+  deliver(1, true);
+  deliver(0);
+  assert.deepEqual(client.written, [1]);
+  assert.equal(outbox.waitingMessages, 0);
+  deliver(0, false, 5000);
+  assert.equal(outbox.waitingMessages, 1, 'what is long and not kept waits where it is counted');
+  await kept.write();
+  assert.deepEqual(client.written, [1, 2, 3, 0, 0]);
+  assert.ok(outbox.received(2));
+  assert.deepEqual(client.written, [1, 2, 3, 0, 0]);
+  await kept.write();
+  assert.deepEqual(client.written, [1, 2, 3, 0, 0, 2]);
 });
 
 test('topic aliases only for a client of MQTT 5 that asked for some; they are given as messages leave', () => {
@@ -183,7 +208,7 @@ test('topic aliases only for a client of MQTT 5 that asked for some; they are gi
     const outbox = new Outbox(
       client as unknown as AedesClient,
       client.output as unknown as Output,
-      new Backlog(LIMITS, stats),
+      new Backlog(LIMITS, stats, new FakeKept()),
       LIMITS,
       stats,
       maximum,
@@ -193,7 +218,7 @@ test('topic aliases only for a client of MQTT 5 that asked for some; they are gi
       const payload = Buffer.alloc(10);
       const packet = { cmd: 'publish', topic: name, payload, qos: 1, retain: false, dup: false } as const;
       const one = Message.of(topics.named(name), packet, 0);
-      outbox.deliver(one, variantOf(version === 5, 1, false, null), n % 2 === 0);
+      outbox.deliver(one, variantOf(version === 5, 1, false, null), n % 2 === 0 ? n + 1 : 0);
     }
     for (let id = 1; id <= 4; id++) outbox.acknowledged(id);
     assert.deepEqual(

@@ -8,11 +8,18 @@ import { BrokerStats } from '../../../src/broker/stats.js';
 import { topicMatcher } from '../../../src/topics.js';
 import { generator } from '../../catalog/generator.js';
 import { LIMITS } from '../fixture.js';
+import { nothingKept } from './kept.js';
 
 const LEVELS = ['', 'a', 'b', 'c', '$SYS', '__proto__', 'constructor'];
 
 function newSession(clientId: string): Session {
-  return new Session(clientId, LIMITS, new BrokerStats());
+  return new Session(
+    { clientId, user: null, address: null, local: true },
+    0,
+    LIMITS,
+    new BrokerStats(),
+    nothingKept(),
+  );
 }
 
 function subscription(filter: string, options: Partial<Subscription> = {}): Subscription {

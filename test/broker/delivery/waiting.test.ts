@@ -14,7 +14,7 @@ function delivery(bytes: number, more: Partial<Delivery> = {}): Delivery {
   const packet = { cmd: 'publish', topic: 'a', payload, qos: 1, retain: false, dup: false } as const;
   const message = Message.of(topic, packet, 0);
   const variant = variantOf(false, 1, false, null);
-  return { message, variant, sharing: null, kept: true, id: 0, released: false, ...more };
+  return { message, variant, key: 1, sharing: null, kept: true, id: 0, sent: false, ...more };
 }
 
 function counts({ messages, bytes, newMessages, newBytes }: Waiting): number[] {

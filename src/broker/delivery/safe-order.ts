@@ -1,0 +1,50 @@
+import { Fifo } from './fifo.js';
+
+interface Waiting<T> {
+  readonly item: T;
+  readonly safe: Promise<void> | null;
+}
+
+/**
+ * Hands on items in their order, each when what it stands for is safe in the store. The promises are of the store's
+ * batches, which are written one after the other and have one promise each.
+ */
+export class SafeOrder<T> {
+  readonly #handOn: (item: T) => void;
+  readonly #failed: ((error: Error) => void) | null;
+  readonly #waiting = new Fifo<Waiting<T>>();
+  /** The batch that was waited for last. */
+  #awaited: Promise<void> | null = null;
+
+  /** `failed`: a batch could not be written, and what waits for it is not handed on; null: it is all the same. */
+  constructor(handOn: (item: T) => void, failed: ((error: Error) => void) | null) {
+    this.#handOn = handOn;
+    this.#failed = failed;
+  }
+
+  /** Nothing waits: what is safe need not be added. */
+  get empty(): boolean {
+    return this.#waiting.length === 0;
+  }
+
+  get length(): number {
+    return this.#waiting.length;
+  }
+
+  /** null: it is safe already. */
+  add(item: T, safe: Promise<void> | null): void {
+    this.#waiting.push({ item, safe });
+    if (safe === null || safe === this.#awaited) return;
+    this.#awaited = safe;
+    const written = () => this.#written(safe);
+    safe.then(written, this.#failed ?? written);
+  }
+
+  #written(batch: Promise<void>): void {
+    for (let one = this.#waiting.first; one !== undefined; one = this.#waiting.first) {
+      if (one.safe !== null && one.safe !== batch) return;
+      this.#waiting.shift();
+      this.#handOn(one.item);
+    }
+  }
+}
