@@ -3,6 +3,7 @@ import * as files from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { outletOf, ownPacket, replyBy } from './answers.js';
+import { AuditLog } from './audit-log.js';
 import { Broker } from './broker/broker.js';
 import { type Listener, listen } from './broker/listeners.js';
 import { LevelPersistence } from './broker/store/level-persistence.js';
@@ -31,6 +32,7 @@ import { Streams } from './streams.js';
 import { isOwnTopic, TRANSFER_USER, topicFault } from './topics.js';
 import { TransferClient } from './transfer/client.js';
 import { TRANSFER_TOPIC } from './transfer/topics.js';
+import { VERSION } from './version.js';
 
 /** What an embedder may bring along. */
 export interface AppParts {
@@ -63,6 +65,7 @@ export class App {
   readonly broker: Broker;
   readonly requests: Requests;
   readonly transfers: Transfers;
+  readonly audit: AuditLog;
   readonly listeners: Listener[] = [];
   readonly #reader: FileReader;
   readonly #clockStore: ClockStore;
@@ -79,6 +82,7 @@ export class App {
   private constructor(
     config: Config,
     log: Logger,
+    audit: AuditLog,
     time: TimeSource,
     catalog: Catalog,
     clock: Clock,
@@ -89,6 +93,7 @@ export class App {
   ) {
     this.config = config;
     this.log = log;
+    this.audit = audit;
     this.catalog = catalog;
     this.clock = clock;
     this.streams = streams;
@@ -112,6 +117,8 @@ export class App {
       store,
       now: () => time.wall() / 1000,
       capture: streams.exchange,
+      audit,
+      sys: { ...config.sys, version: VERSION },
     });
     this.transfers = new Transfers(catalog, config.dataDir, config.transfer.chunkBytes, (order) =>
       this.broker.requestTransfer(
@@ -135,6 +142,7 @@ export class App {
       pathOf: (file) => join(config.dataDir, file.path),
       hash: (file) => streams.hash(file),
       reply: replyBy(this.broker, log),
+      audit,
     });
   }
 
@@ -144,12 +152,14 @@ export class App {
     const log = parts.log ?? createLog(config.log, (line) => process.stderr.write(line));
     const time = parts.time ?? systemTime();
     const releaseDataDir = await holdDataDir(config.dataDir);
+    let audit: AuditLog | null = null;
     let opening: ClockOpening | null = null;
     let streams: Streams | null = null;
     let store: LevelPersistence | null = null;
     let app: App | null = null;
     try {
       const { dataDir } = config;
+      audit = await AuditLog.open(config.log.audit, log, () => performance.now());
       const catalog = await Catalog.open({ dataDir, fs: files, log });
       const known = { maxKey: catalog.maxKey(), corrections: () => correctionsOf(catalog) };
       opening = await ClockStore.open(dataDir, time, files, known, log);
@@ -169,7 +179,7 @@ export class App {
         sync: config.persistence.sync,
         onFault: (error) => log.error({ err: error }, 'sessions could not be stored yet'),
       });
-      app = new App(config, log, time, catalog, clock, clockStore, streams, store, releaseDataDir);
+      app = new App(config, log, audit, time, catalog, clock, clockStore, streams, store, releaseDataDir);
       await app.#open();
       return app;
     } catch (error) {
@@ -180,6 +190,7 @@ export class App {
         await streams?.close(0);
         // Nothing was captured; but a crash before this start is not to be forgotten.
         await opening?.store.save(!opening.afterCrash);
+        await audit?.close();
         await releaseDataDir();
       }
       throw error;
@@ -188,12 +199,15 @@ export class App {
 
   /** Adds a stream while running. Throws CONFIG_INVALID or STREAM_EXISTS. */
   addStream(input: StreamInput): void {
-    this.streams.add(parseStream(input));
+    const stream = parseStream(input);
+    this.streams.add(stream);
+    this.audit.record({ audit: 'config', change: 'stream added', stream: stream.name });
   }
 
   /** Stops capturing for a stream and writes what it has; its files stay. */
-  removeStream(name: string): Promise<void> {
-    return this.streams.remove(name);
+  async removeStream(name: string): Promise<void> {
+    await this.streams.remove(name);
+    this.audit.record({ audit: 'config', change: 'stream removed', stream: name });
   }
 
   /**
@@ -281,6 +295,7 @@ export class App {
         random: () => EMBEDDED,
       });
     }
+    this.audit.record({ audit: 'config', change: 'started' });
     this.#opened = true;
   }
 
@@ -302,6 +317,7 @@ export class App {
       return unwritten;
     } finally {
       for (const reject of this.#publishing) reject(new MqttStreamError('SHUTTING_DOWN'));
+      await this.audit.close();
       await this.#releaseDataDir();
       // Last, so that whoever asks meanwhile is told "stopping".
       await this.#http?.close();

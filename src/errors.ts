@@ -23,6 +23,7 @@ export const ERRORS = {
     status: 409,
   },
   DATA_DIR_UNUSABLE: { message: 'the data folder %s cannot be used: %s', reason: 0x83, status: 500 },
+  AUDIT_UNUSABLE: { message: 'the audit file %s cannot be written: %s', reason: 0x83, status: 500 },
   PORT_IN_USE: {
     message: 'port %d on %s is in use by another process; stop it or change the port of this listener',
     reason: 0x83,
@@ -32,7 +33,8 @@ export const ERRORS = {
 
   // stored sessions
   STORE_IN_USE: {
-    message: 'the session store %s is open in another process; stop it or choose another dataDir',
+    message:
+      'the session store %s is open already, here or in another process; stop that or choose another dataDir',
     reason: 0x83,
     status: 409,
   },

@@ -23,13 +23,13 @@ const LEVELS: Readonly<Record<number, string>> = {
   60: 'FATAL',
 };
 
-/** `2026-01-31T12:00:00.000Z info  message key=value`. Control characters of topics, ids and errors stay escaped. */
+/** `2026-01-31T12:00:00.000Z info  message key=value`. What controls a terminal or turns text around stays escaped, in topics, ids and errors. */
 function textLine(json: string): string {
   const { level, time, msg, err, ...rest } = JSON.parse(json) as Record<string, unknown>;
   const fields = Object.entries(rest).map(([key, value]) => ` ${key}=${plain(value)}`);
   const reason = err === undefined ? '' : ` error=${plain(reasonOf(err))}`;
   const line = `${time} ${(LEVELS[level as number] ?? '').padEnd(5)} ${msg}${fields.join('')}${reason}`;
-  return `${line.replace(/[\p{Cc}\u2028\u2029]/gu, escaped)}\n`;
+  return `${line.replace(/[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu, escaped)}\n`;
 }
 
 /** Anything can be thrown. */

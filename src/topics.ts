@@ -4,6 +4,8 @@
 const OWN_ROOTS = ['$SYS', '$STREAM', 'MQfile', 'ParquetFile'];
 const MOST_BYTES = 65_535;
 const SHARE = '$share/';
+/** Characters, of at most three bytes. */
+const MOST_TAIL = 21_000;
 
 /** User name by which the broker knows its transfer client. */
 export const TRANSFER_USER = 'mqtt-stream-transfer';
@@ -59,6 +61,11 @@ export function topicFault(topic: string): string | null {
   if (tooLong(topic)) return 'a topic name has at most 65,535 bytes [MQTT-4.7.3-3]';
   if (topic.includes('+') || topic.includes('#')) return 'a topic name has no wildcard [MQTT-3.3.2-2]';
   return null;
+}
+
+/** A client id as the end of a topic name: no wildcard, and not too long for one. */
+export function topicTail(clientId: string): string {
+  return clientId.slice(0, MOST_TAIL).replace(/[+#\0]/g, '_') || '_';
 }
 
 /** Why a topic cannot be published to where topics have at most so many levels, or null if it can. */

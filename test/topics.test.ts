@@ -8,6 +8,7 @@ import {
   subscribedFault,
   topicFault,
   topicMatcher,
+  topicTail,
 } from '../src/topics.js';
 import { generator } from './catalog/generator.js';
 
@@ -163,4 +164,11 @@ test('lengths are counted in UTF-8', () => {
     assert.equal(lengthFault(text, bytes), null);
     if (bytes > 0) assert.match(lengthFault(text, bytes - 1)!, new RegExp(`more than ${bytes - 1} bytes`));
   }
+});
+
+test('a client id as the end of a topic', () => {
+  assert.equal(topicTail('a/b'), 'a/b');
+  assert.equal(topicTail('+/#\0'), '_/__');
+  assert.equal(topicTail(''), '_');
+  assert.equal(topicFault(`$STREAM/result/${topicTail('日'.repeat(65_535))}`), null);
 });

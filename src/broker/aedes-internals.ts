@@ -28,6 +28,8 @@ export interface AedesClient extends EventEmitter {
   readonly maximumPacketSize: number | undefined;
   /** Makes packets of bytes; one that it cannot read it emits as an error, at once. */
   readonly _parser: EventEmitter & { client: AedesClient; parse(bytes: Buffer): number };
+  /** The code of the DISCONNECT that was sent (MQTT 5); null: none. */
+  readonly disconnectReasonCode: number | null;
   close(done?: () => void): void;
   disconnect(options: { reasonCode?: number }, done?: () => void): void;
   rejectPacketTooLarge(bytes: number): void;

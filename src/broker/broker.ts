@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
+import { type Audit, NO_AUDIT } from '../audit.js';
 import { isOwnTopic } from '../topics.js';
-import { type Access, type Identity, OPEN_ACCESS } from './access/access.js';
+import { type Access, type Identity, NOT_AUTHORIZED, OPEN_ACCESS } from './access/access.js';
 import { AedesBase, type AedesClient, type InProcessDeliver, type PublishPacket } from './aedes-internals.js';
 import { type Capture, NO_CAPTURE, type Origin } from './capture.js';
 import { Connections } from './connections.js';
@@ -26,6 +27,7 @@ import { BrokerStats } from './stats.js';
 import type { LevelPersistence } from './store/level-persistence.js';
 import { StoreOfSession } from './store/session-part.js';
 import { unawaited } from './store/unawaited.js';
+import { NO_SYS, Sys, type SysOptions } from './sys/sys.js';
 import { Wills } from './wills.js';
 
 export interface BrokerLimits extends OutboxLimits, SessionLimits, RetainedLimits, HandlerLimits {
@@ -46,6 +48,8 @@ export interface BrokerOptions {
   readonly shareStrategy?: ShareStrategy;
   /** Monotonic time, ms. */
   readonly monotonic?: () => number;
+  readonly audit?: Audit;
+  readonly sys?: SysOptions;
 }
 
 /** What the rest of the house hears from the broker. */
@@ -68,6 +72,7 @@ export class Broker extends AedesBase {
   readonly retained: Retained;
   readonly router: Router;
   readonly sessions: Sessions;
+  readonly sys: Sys;
   readonly events: BrokerEvents = {
     onRequest: () => {},
     onTransferPublish: () => {},
@@ -77,6 +82,9 @@ export class Broker extends AedesBase {
   readonly #topics: TopicTable;
   readonly #log: Log;
   readonly #store: LevelPersistence;
+  readonly #audit: Audit;
+  /** Where aedes tells of clients and of itself. */
+  readonly #aedesTopics: string;
   readonly #capture: Capture;
   readonly #access: Access;
   readonly #keys: Keys;
@@ -98,6 +106,8 @@ export class Broker extends AedesBase {
     access = OPEN_ACCESS,
     shareStrategy,
     monotonic = () => performance.now(),
+    audit = NO_AUDIT,
+    sys = NO_SYS,
   }: BrokerOptions) {
     super({
       id,
@@ -128,6 +138,8 @@ export class Broker extends AedesBase {
       now,
     });
     this.#log = log;
+    this.#audit = audit;
+    this.#aedesTopics = `$SYS/${id}/`;
     this.#store = store;
     this.#capture = capture;
     this.#access = access;
@@ -147,19 +159,21 @@ export class Broker extends AedesBase {
         call: (packet) => this.emit('publish', packet, null),
       },
     });
+    this.sys = new Sys(sys, this, this.#topics, (message) => this.#pipeline.deliver(message, noop));
     const parts: HandlerParts = {
       keys,
       wills: this.#wills,
       limits,
-      log,
       monotonic,
+      audit,
       pipeline: this.#pipeline,
       retained: this.retained,
+      sysValues: this.sys.values,
       sessions: this.sessions,
       stats: this.stats,
       access,
       claim: (connection) => this.#connections.claim(connection),
-      connected: (connection, session) => this.#connections.connected(connection, session),
+      connected: (connection, session, packet) => this.#connections.connected(connection, session, packet),
       packetOf: (message) => message.packet(id),
       onRequest: (packet, clientId, allowed) => this.events.onRequest(packet, clientId, allowed),
       onTransferPublish: (packet) => this.events.onTransferPublish(packet),
@@ -173,6 +187,8 @@ export class Broker extends AedesBase {
       sessions: this.sessions,
       stats: this.stats,
       log,
+      audit,
+      status: this.sys.status,
       access,
       onNamed: (client) => this._finishRegisterClient(client),
       onGone: (client) => this.unregisterClient(client),
@@ -192,12 +208,8 @@ export class Broker extends AedesBase {
       if (event === 'publish') this.#watched = true;
     });
     this.on('error', (error: unknown) => log.error({ err: error }, 'aedes reported an error'));
-    this.on('clientError', (client: AedesClient, error: Error) =>
-      log.info({ client: client.id, reason: error.message }, 'a client was disconnected'),
-    );
-    this.on('connectionError', (_client: AedesClient, error: Error) =>
-      log.info({ reason: error.message }, 'a connection was refused'),
-    );
+    for (const event of ['clientError', 'connectionError'])
+      this.on(event, (client: AedesClient, error: Error) => this.#connections.failed(client, error));
   }
 
   override async listen(): Promise<void> {
@@ -206,9 +218,10 @@ export class Broker extends AedesBase {
     await this.sessions.load();
     await this.#wills.load((clientId) => this.sessions.get(clientId));
     this.#connections.listen();
+    this.sys.tree.start();
   }
 
-  /** Publishes from inside: the embedder's messages, wills, and aedes' own `$SYS`. The key is given here. */
+  /** Publishes from inside: the embedder's messages and wills. The key is given here. */
   override publish(packet: object, client: unknown, done?: unknown): void {
     const finished = (typeof client === 'function' ? client : done) as
       | ((error?: Error | null) => void)
@@ -219,13 +232,14 @@ export class Broker extends AedesBase {
 
   #publishWill(identity: Identity, packet: PublishPacket, done: () => void): void {
     const { topic } = packet;
-    const { clientId } = identity;
+    const { clientId, user, address } = identity;
     if (!isOwnTopic(topic) && this.#access.mayPublish(identity, topic)) {
       this.#publishInside(packet, this.#capture.origin(clientId), done);
     } else {
       done();
       this.stats.refused++;
-      this.#log.info({ client: clientId, topic }, 'a will was refused: its client may not publish there');
+      const who = { client: clientId, user, address };
+      this.#audit.record({ audit: 'publish-denied', ...who, topic, code: NOT_AUTHORIZED });
     }
   }
 
@@ -233,8 +247,15 @@ export class Broker extends AedesBase {
     const whole = { cmd: 'publish', qos: 0, retain: false, dup: false, ...packet } as PublishPacket;
     whole.payload = Buffer.isBuffer(whole.payload) ? whole.payload : Buffer.from(whole.payload ?? '');
     try {
-      this.#keys.look();
       const message = this.#message(whole);
+      if (whole.topic.startsWith(this.#aedesTopics)) {
+        // aedes listens to itself: its heartbeat keeps it from publishing the wills of those who are there.
+        this.#pipeline.callFunctions(message);
+        finished?.(null);
+        return;
+      }
+      this.stats.inside++;
+      this.#keys.look();
       // Whoever published it may write over it at once.
       message.detach();
       this.#pipeline.publish(message, origin, finished === undefined ? NOBODY : insidePublisher(finished));
@@ -301,6 +322,7 @@ export class Broker extends AedesBase {
   }
 
   override close(done?: () => void): void {
+    this.sys.tree.stop();
     this.#connections.close();
     this.#wills.close();
     this.sessions.close();
@@ -311,6 +333,8 @@ export class Broker extends AedesBase {
     return Message.of(this.#topics.named(packet.topic), packet, Date.now());
   }
 }
+
+function noop(): void {}
 
 /** aedes subscribes its own functions (`$SYS`) through this; messages never pass here. */
 function inProcessEmitter(router: () => Router): object {

@@ -1,4 +1,5 @@
 import type { IConnectPacket } from 'mqtt-packet';
+import type { AuditedClient } from '../audit.js';
 import type { Credentials, Identity } from './access/access.js';
 import { type AedesClient, type Packet, type PublishPacket, takeReading } from './aedes-internals.js';
 import type { Origin } from './capture.js';
@@ -16,6 +17,7 @@ import { PublishReader } from './reading/publish-reader.js';
 import type { ReadingSocket } from './reading/socket.js';
 import { refuse, refuseFirst } from './refusal.js';
 import type { Session } from './session.js';
+import type { BrokerStats } from './stats.js';
 import type { TokenBucket } from './token-bucket.js';
 
 /** What is done with what a connected client sends. */
@@ -41,9 +43,11 @@ export interface ConnectionParts {
   readonly limits: { readonly packetBytes: number; readonly topicLevels: number };
   readonly topics: TopicTable;
   readonly turn: Turn;
+  readonly stats: BrokerStats;
   readonly handlers: Handlers;
 }
 
+const CONNECT = 1;
 const PUBLISH = 3;
 const PINGRESP = Buffer.of(0xd0, 0);
 const KEEP_ALIVE_TIMEOUT = 0x8d;
@@ -78,6 +82,8 @@ export class Connection implements Flushable {
   requests: TokenBucket | null = null;
   /** Its client identifier and its session may be another connection's already. */
   left = false;
+  /** Why it ends: the first reason, and the code of the DISCONNECT if it is known. */
+  ending: { readonly code: number | null; readonly reason: string } | null = null;
   readonly #parts: ConnectionParts;
   readonly #frames: FrameReader;
   readonly #publishes: PublishReader;
@@ -108,6 +114,15 @@ export class Connection implements Flushable {
     client._parser.on('error', () => {
       this.#over = true;
     });
+  }
+
+  /** Who it is, for the audit. */
+  get audited(): AuditedClient {
+    return {
+      client: this.client.id ?? null,
+      user: this.identity?.user ?? null,
+      address: this.peer.address,
+    };
   }
 
   /**
@@ -209,6 +224,7 @@ export class Connection implements Flushable {
 
   #arrived(chunk: Buffer): void {
     if (this.#over) return;
+    this.#parts.stats.wireBytesReceived += chunk.length;
     this.#frames.feed(chunk);
     this.#readOn();
     this.keepAlive();
@@ -230,7 +246,9 @@ export class Connection implements Flushable {
     this.#parts.handlers.moment();
     const frames = this.#frames;
     const { conn } = this.client;
+    const { stats } = this.#parts;
     while (this.#holds === 0 && !this.#over && frames.next()) {
+      stats.packetsReceived++;
       try {
         this.#frame(frames);
       } catch (error) {
@@ -259,6 +277,7 @@ export class Connection implements Flushable {
     if (!this.#greeted) {
       // CONNECT, or something that aedes refuses [MQTT-3.1.0-1]. What follows waits until there is a session.
       this.hold();
+      if (type === CONNECT) this.#parts.stats.connects++;
       client._parser.parse(bytes.subarray(start, end));
     } else if (type === PUBLISH) {
       const message = this.#publishes.read(frames, client.version === 5);

@@ -1,5 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { IConnectPacket } from 'mqtt-packet';
+import type { Audit } from '../audit.js';
 import type { Access } from './access/access.js';
 import { isLocalAddress } from './access/address.js';
 import { type AedesClient, letIn } from './aedes-internals.js';
@@ -11,7 +13,7 @@ import { ConnectionPublisher } from './handlers/publish.js';
 import type { Log } from './log.js';
 import type { Session } from './session.js';
 import type { Sessions } from './sessions.js';
-import type { BrokerStats } from './stats.js';
+import type { ClientStatus } from './sys/client-status.js';
 
 /** What connections are made of, and whom they tell. */
 export interface ConnectionsParts extends ConnectionParts {
@@ -19,14 +21,17 @@ export interface ConnectionsParts extends ConnectionParts {
   readonly access: Access;
   readonly capture: Capture;
   readonly sessions: Sessions;
-  readonly stats: BrokerStats;
   readonly log: Log;
+  readonly audit: Audit;
+  /** null: nobody is told who connects and disconnects. */
+  readonly status: ClientStatus | null;
   /** A client has its identifier from now on, and has it no more. */
   readonly onNamed: (client: AedesClient) => void;
   readonly onGone: (client: AedesClient) => void;
   readonly onTransferGone: () => void;
 }
 
+const UNSPECIFIED_ERROR = 0x80;
 const SESSION_TAKEN_OVER = 0x8e;
 /** How often held connections are kept alive. */
 const KEEP_ALIVE_EVERY_MS = 1000;
@@ -59,20 +64,24 @@ export class Connections {
 
   /** Takes a new connection, which aedes has `accept`ed, or ends it if there are too many or none are wanted. */
   accept(conn: Duplex, accept: (conn: Duplex) => AedesClient, wanted: boolean): AedesClient {
-    const { limits, turn, stats, log } = this.#parts;
+    const { limits, turn, stats, log, audit } = this.#parts;
+    const address = (conn as Socket).remoteAddress ?? null;
     const full = this.#connections.size >= limits.connections;
     if (!wanted || full) {
-      if (wanted) log.warn({ most: limits.connections }, 'a connection was refused: there are too many');
+      if (wanted) {
+        log.warn({ most: limits.connections }, 'a connection was refused: there are too many');
+        audit.record({ audit: 'refused', client: null, user: null, address, reason: 'too many connections' });
+      }
       conn.destroy();
       return accept(conn);
     }
-    const output = new Output(conn, turn);
+    const output = new Output(conn, turn, stats);
     const client = accept(conn);
-    const address = (conn as Socket).remoteAddress;
-    const peer = { address: address ?? null, local: isLocalAddress(address), certificate: null };
+    const peer = { address, local: isLocalAddress(address ?? undefined), certificate: null };
     const connection = new Connection(client, output, peer, this.#parts);
     this.#connections.set(client, connection);
     stats.connections = this.#connections.size;
+    stats.accepted++;
     conn.once('close', () => this.#closed(connection));
     return client;
   }
@@ -83,14 +92,15 @@ export class Connections {
     const earlier = this.#byClientId.get(client.id);
     if (earlier !== undefined) {
       this.#leave(earlier);
+      earlier.ending ??= { code: SESSION_TAKEN_OVER, reason: 'the client connected again' };
       earlier.client.disconnect({ reasonCode: SESSION_TAKEN_OVER });
     }
     this.#byClientId.set(client.id, connection);
   }
 
   /** It has been let in: what it sent already is handled, and what waits for it is sent. */
-  connected(connection: Connection, session: Session): void {
-    const { limits, stats, capture } = this.#parts;
+  connected(connection: Connection, session: Session, packet: IConnectPacket): void {
+    const { limits, stats, capture, audit, status } = this.#parts;
     const { client } = connection;
     letIn(client);
     this.#parts.onNamed(client);
@@ -106,7 +116,16 @@ export class Connections {
     connection.origin = capture.origin(client.id);
     connection.publisher = new ConnectionPublisher(connection);
     session.attach(outbox);
+    const { protocolVersion: version = 4, clean = true } = packet;
+    audit.record({ audit: 'connected', ...connection.audited, version, clean });
+    status?.online(connection.identity!, packet);
     connection.release();
+  }
+
+  /** Something is wrong with it: it is about to end. */
+  failed(client: AedesClient, { message }: Error): void {
+    const connection = this.#connections.get(client);
+    if (connection !== undefined) connection.ending ??= { code: null, reason: message };
   }
 
   isTransferClient(client: AedesClient): boolean {
@@ -141,6 +160,21 @@ export class Connections {
     this.#parts.stats.connections = this.#connections.size;
     this.#held.delete(connection);
     connection.keepAliveEvery(0);
+    this.#tellEnd(connection);
     this.#leave(connection);
+  }
+
+  #tellEnd({ audited, client, ending, identity, outbox, left }: Connection): void {
+    const { audit, status } = this.#parts;
+    if (outbox === null) {
+      if (ending !== null) audit.record({ audit: 'refused', ...audited, reason: ending.reason });
+      return;
+    }
+    const sent = client.disconnectReasonCode;
+    const code = ending?.code ?? sent ?? UNSPECIFIED_ERROR;
+    const reason = ending?.reason ?? (sent === null ? 'the connection was lost' : 'the broker ended it');
+    audit.record({ audit: 'disconnected', ...audited, code, reason });
+    // A client that has connected again is not offline.
+    if (!left) status?.offline(identity!, code);
   }
 }

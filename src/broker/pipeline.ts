@@ -88,6 +88,11 @@ export class Pipeline {
     for (const target of takersOf(route)) if (target.session.outbox?.busy === true) busy(target);
   }
 
+  /** To functions of this process only. */
+  callFunctions(message: Message): void {
+    this.#call(message, this.#parts.router.find(message.topic));
+  }
+
   /** Calls back when no subscriber of the topic has more waiting than it should. */
   whenTaken(topic: string, callback: () => void): void {
     const busy = takersOf(this.#parts.router.find(topic))
@@ -108,7 +113,7 @@ export class Pipeline {
 
   /** False: some stream has no room, and nothing has happened. */
   #enter(message: Message, origin: Origin, publisher: Publisher): boolean {
-    const { keys, capture, stats } = this.#parts;
+    const { keys, capture } = this.#parts;
     let taken = true;
     if (message.known.own) {
       message.key = keys.give();
@@ -118,8 +123,6 @@ export class Pipeline {
       taken = capture.take(origin, message, message.key);
     }
     message.clientId = origin.clientId;
-    stats.received++;
-    stats.bytesReceived += message.payloadBytes;
     const route = this.#parts.router.route(message.known);
     let reason = taken ? (route === NOWHERE ? NO_MATCHING_SUBSCRIBERS : SUCCESS) : QUOTA_EXCEEDED;
     if (message.retain && !this.#retain(message)) reason = QUOTA_EXCEEDED;

@@ -108,7 +108,7 @@ export class Sessions {
 
   /** Resolves when the store has what `open` did, and when what a session has kept can be delivered. */
   async ready(session: Session): Promise<void> {
-    await session.backlog.load(this.#parts.newKey());
+    await session.backlog.load(this.#parts.newKey);
     await this.#parts.store.unwritten;
   }
 
@@ -214,6 +214,11 @@ export class Sessions {
   #expire(session: Session, ms: number): void {
     if (session.expiryInterval === NEVER) return;
     if (ms <= 0) this.end(session);
-    else this.#expiries.set(session, new Deadline(ms, () => this.end(session)));
+    else this.#expiries.set(session, new Deadline(ms, () => this.#expired(session)));
+  }
+
+  #expired(session: Session): void {
+    this.#parts.stats.expired++;
+    this.end(session);
   }
 }

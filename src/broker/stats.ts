@@ -1,9 +1,19 @@
-/** Counters of the broker, read by metrics. Messages are PUBLISH packets, bytes their payloads. */
+/** Counters of the broker since its start, read by `$SYS/broker/...` and by metrics. Bytes of messages are their payloads. */
 export class BrokerStats {
+  /** MQTT packets of all kinds. */
+  packetsReceived = 0;
+  packetsSent = 0;
+  /** All bytes of MQTT, without what TLS and WebSockets put around them. */
+  wireBytesReceived = 0;
+  wireBytesSent = 0;
+  /** PUBLISH packets of clients, those that repeat or are refused included. */
   received = 0;
   bytesReceived = 0;
+  /** PUBLISH packets to clients. */
   sent = 0;
   bytesSent = 0;
+  /** Messages published from inside: the embedder's, wills, answers to requests. */
+  inside = 0;
   /** Not delivered to one subscriber, or to nobody of a group: too slow, away, or takes no packets of that size. */
   dropped = 0;
   /** Not routed: reserved topic. */
@@ -20,5 +30,12 @@ export class BrokerStats {
   sessionsRefused = 0;
   /** How often a client was not read for a while because it sent too fast. */
   slowedDown = 0;
+  /** Of now. */
   connections = 0;
+  /** Connections that were accepted. */
+  accepted = 0;
+  /** CONNECT packets. */
+  connects = 0;
+  /** Sessions that ended because their expiry interval had passed. */
+  expired = 0;
 }

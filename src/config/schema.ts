@@ -4,6 +4,7 @@
  */
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import { auditSchema } from './audit.js';
 import { limitsSchema } from './limits.js';
 import { dotted, type Path } from './path.js';
 import { persistenceSchema } from './persistence.js';
@@ -11,6 +12,7 @@ import { check, invalid, shown } from './problem.js';
 import { size, whole } from './quantity.js';
 import { sharedSubscriptionsSchema } from './shared-subscriptions.js';
 import { streamSchema } from './stream.js';
+import { sysSchema } from './sys.js';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -94,8 +96,10 @@ export const configSchema = z
       .strictObject({
         level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).prefault('info'),
         format: z.enum(['text', 'json']).prefault('text'),
+        audit: auditSchema.prefault({}),
       })
       .prefault({}),
+    sys: sysSchema.prefault({}),
   })
   .superRefine(portsDiffer);
 

@@ -19,10 +19,28 @@ export const BROKER_SERIES: readonly Series<BrokerNow>[] = [
     read: ({ broker }) => broker.stats.connections,
   },
   {
+    kind: 'counter',
+    name: 'accepted_connections_total',
+    help: 'Connections that were accepted.',
+    read: ({ broker }) => broker.stats.accepted,
+  },
+  {
+    kind: 'counter',
+    name: 'connects_total',
+    help: 'CONNECT packets of clients.',
+    read: ({ broker }) => broker.stats.connects,
+  },
+  {
     kind: 'gauge',
     name: 'sessions',
     help: 'Sessions, with or without a connection.',
     read: ({ broker }) => broker.sessions.count,
+  },
+  {
+    kind: 'counter',
+    name: 'expired_sessions_total',
+    help: 'Sessions that ended because their expiry interval had passed.',
+    read: ({ broker }) => broker.stats.expired,
   },
   {
     kind: 'gauge',
@@ -50,15 +68,45 @@ export const BROKER_SERIES: readonly Series<BrokerNow>[] = [
   },
   {
     kind: 'counter',
+    name: 'received_packets_total',
+    help: 'MQTT packets of all kinds that clients sent.',
+    read: ({ broker }) => broker.stats.packetsReceived,
+  },
+  {
+    kind: 'counter',
+    name: 'sent_packets_total',
+    help: 'MQTT packets of all kinds sent to clients.',
+    read: ({ broker }) => broker.stats.packetsSent,
+  },
+  {
+    kind: 'counter',
+    name: 'received_wire_bytes_total',
+    help: 'All bytes of MQTT that clients sent.',
+    read: ({ broker }) => broker.stats.wireBytesReceived,
+  },
+  {
+    kind: 'counter',
+    name: 'sent_wire_bytes_total',
+    help: 'All bytes of MQTT sent to clients.',
+    read: ({ broker }) => broker.stats.wireBytesSent,
+  },
+  {
+    kind: 'counter',
     name: 'received_messages_total',
-    help: "Messages published, the broker's own included.",
+    help: 'Messages published by clients, those that are refused or repeated included.',
     read: ({ broker }) => broker.stats.received,
   },
   {
     kind: 'counter',
     name: 'received_bytes_total',
-    help: 'Payload bytes of the messages published.',
+    help: 'Payload bytes of the messages published by clients.',
     read: ({ broker }) => broker.stats.bytesReceived,
+  },
+  {
+    kind: 'counter',
+    name: 'inside_messages_total',
+    help: 'Messages published from inside: by the embedder, wills, and answers to requests.',
+    read: ({ broker }) => broker.stats.inside,
   },
   {
     kind: 'counter',

@@ -1,8 +1,10 @@
 import { setMaxListeners } from 'node:events';
+import type { Audit } from '../audit.js';
 import type { Catalog } from '../catalog/catalog.js';
 import type { FileEntry, KeyRange } from '../catalog/entry.js';
 import { asKnown, type ErrorCode, MqttStreamError } from '../errors.js';
 import type { RingWriter } from '../ring/writer.js';
+import { topicTail } from '../topics.js';
 import type { FileReader } from './file-reader.js';
 import { gapsOfAnswer, type QueriedGap } from './gaps.js';
 import type { Outlet } from './outlet.js';
@@ -41,6 +43,7 @@ export interface RequestParts {
   readonly clock: { wallNow(): number; keysOf(start: number, end: number): KeyRange[] };
   /** Answers to all who subscribed to `$STREAM/result/<name>`, and to who asked. */
   readonly reply: (name: string, result: Result, asked: Asked) => void;
+  readonly audit: Audit;
   /** Most requests answered at once. */
   readonly limit: number;
 }
@@ -68,8 +71,8 @@ export interface Result {
   readonly error?: { code: ErrorCode; message: string };
 }
 
-/** Characters, of at most three bytes; MQTT's bound for a topic is 65,535 bytes. */
-const MOST_TAIL = 21_000;
+/** Bytes of a request that are written down. */
+const MOST_AUDITED = 1024;
 const OPS: readonly string[] = ['search', 'replay', 'flush', 'files'] satisfies RequestOp[];
 
 /** Answers what clients ask on `$STREAM/...`: always with a result, never by closing a connection. */
@@ -91,7 +94,7 @@ export class Requests {
 
   /** Never rejects. */
   async answer(asked: Asked): Promise<Result> {
-    const { reply } = this.#parts;
+    const { reply, audit } = this.#parts;
     let id: string | null = null;
     let result: Result;
     try {
@@ -100,6 +103,15 @@ export class Requests {
     } catch (error) {
       result = { id, op: asked.verb, ok: false, error: asKnown(error).toJSON() };
     }
+    audit.record({
+      audit: 'history',
+      client: asked.clientId,
+      op: asked.verb,
+      request: Buffer.from(asked.payload.subarray(0, MOST_AUDITED)).toString(),
+      error: result.error?.code ?? null,
+      messages: result.messages?.count ?? 0,
+      files: result.files?.length ?? 0,
+    });
     reply(id ?? topicTail(asked.clientId), result, asked);
     return result;
   }
@@ -249,9 +261,4 @@ function joined(ranges: readonly KeyRange[]): KeyRange[] {
     }
   }
   return result;
-}
-
-/** A client id as the end of a topic name: no wildcard, and not too long for one. */
-function topicTail(clientId: string): string {
-  return clientId.slice(0, MOST_TAIL).replace(/[+#\0]/g, '_') || '_';
 }

@@ -119,6 +119,26 @@ test('a client that was let in is told why it is ended, and unregistered once', 
   assert.equal(broker.clients.c, undefined);
 });
 
+test('mqtt-packet corks the stream once a packet', async (t) => {
+  const { client, wire } = await stockClient(t);
+  let corks = 0;
+  const { cork } = client.conn;
+  client.conn.cork = () => {
+    corks++;
+    cork.call(client.conn);
+  };
+  for (let packets = 1; packets < 4; packets++) {
+    wire.send({ cmd: 'pingreq' });
+    await wire.next();
+    assert.equal(corks, packets);
+  }
+  assert.equal(client.disconnectReasonCode, null);
+  client.disconnect({ reasonCode: 0x97 });
+  assert.equal((await wire.next()).cmd, 'disconnect');
+  assert.equal(corks, 4);
+  assert.equal(client.disconnectReasonCode, 0x97);
+});
+
 test('before CONNECT a client has no id and no version', async (t) => {
   const { port, clients } = await startStock(t);
   await WireClient.open(t, port);

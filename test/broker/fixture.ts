@@ -1,6 +1,7 @@
 /** A broker on a free port, with a log to look at. */
 import type { TestContext } from 'node:test';
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
+import type { AuditEvent } from '../../src/audit.js';
 import type { Access } from '../../src/broker/access/access.js';
 import { Broker, type BrokerLimits } from '../../src/broker/broker.js';
 import type { Capture } from '../../src/broker/capture.js';
@@ -9,6 +10,7 @@ import { type Listener, listen } from '../../src/broker/listeners.js';
 import type { Log } from '../../src/broker/log.js';
 import type { Keys } from '../../src/broker/pipeline.js';
 import { LevelPersistence } from '../../src/broker/store/level-persistence.js';
+import type { SysOptions } from '../../src/broker/sys/sys.js';
 import { Clock } from '../../src/clock/clock.js';
 import { systemTime } from '../../src/clock/time.js';
 import { parseConfig } from '../../src/config/schema.js';
@@ -32,6 +34,7 @@ export class TestLog implements Log {
 export interface TestBroker {
   readonly broker: Broker;
   readonly log: TestLog;
+  readonly audited: AuditEvent[];
   readonly tcp: Listener;
   readonly ws: Listener;
 }
@@ -40,6 +43,7 @@ export interface BrokerSettings {
   readonly limits?: Partial<BrokerLimits>;
   readonly capture?: Capture;
   readonly keys?: Keys;
+  readonly sys?: SysOptions;
   readonly access?: Access;
   readonly store?: LevelPersistence;
   readonly shareStrategy?: ShareStrategy;
@@ -59,6 +63,7 @@ export function memoryStore(): Promise<LevelPersistence> {
 
 export async function startBroker(t: TestContext, settings: BrokerSettings = {}): Promise<TestBroker> {
   const log = new TestLog();
+  const audited: AuditEvent[] = [];
   const store = settings.store ?? (await memoryStore());
   const broker = new Broker({
     id: 'test',
@@ -66,9 +71,11 @@ export async function startBroker(t: TestContext, settings: BrokerSettings = {})
     keys: settings.keys ?? newClock(),
     limits: { ...LIMITS, ...settings.limits },
     log,
+    audit: { record: (event) => audited.push(event) },
     ...(settings.capture === undefined ? {} : { capture: settings.capture }),
     ...(settings.shareStrategy === undefined ? {} : { shareStrategy: settings.shareStrategy }),
     ...(settings.monotonic === undefined ? {} : { monotonic: settings.monotonic }),
+    ...(settings.sys === undefined ? {} : { sys: settings.sys }),
     ...(settings.access === undefined ? {} : { access: settings.access }),
   });
   await broker.listen();
@@ -77,7 +84,7 @@ export async function startBroker(t: TestContext, settings: BrokerSettings = {})
   t.after(async () => {
     await Promise.all([tcp.close(), ws.close(), closeBroker(broker)]);
   });
-  return { broker, log, tcp, ws };
+  return { broker, log, audited, tcp, ws };
 }
 
 export function closeBroker(broker: Broker): Promise<void> {

@@ -68,7 +68,7 @@ for (const version of [4, 5] as const) {
   });
 
   test(`half-open exchanges of QoS 2 are bounded, over all connections of a session; MQTT ${version}`, async (t) => {
-    const { tcp, broker, log } = await startBroker(t, { limits: { receiveMaximum: 100 } });
+    const { tcp, broker, audited } = await startBroker(t, { limits: { receiveMaximum: 100 } });
     for (let round = 0; round < 5; round++) {
       const client = await WireClient.connect(t, tcp.port, lasting(version));
       for (let i = 1; i <= 1000; i++) {
@@ -79,7 +79,7 @@ for (const version of [4, 5] as const) {
       assert.equal(broker.sessions.get('c')!.received.size, 100);
     }
     assert.equal(broker.stats.receiveMaximumDisconnects, 5);
-    assert.ok(log.lines.some(({ what }) => JSON.stringify(what).includes('Receive Maximum')));
+    assert.ok(audited.some((event) => JSON.stringify(event).includes('Receive Maximum')));
     const client = await WireClient.connect(t, tcp.port, lasting(version));
     for (let messageId = 1; messageId <= 100; messageId++) client.send({ cmd: 'pubrel', messageId });
     for (let messageId = 1; messageId <= 100; messageId++) client.publish({ topic: 'a', qos: 2, messageId });

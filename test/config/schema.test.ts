@@ -40,7 +40,8 @@ test('every key has a default', () => {
     sharedSubscriptions: { strategy: 'round-robin' },
     transfer: { embedded: true, chunkBytes: 256 * 1024 },
     persistence: { store: 'level', sync: false },
-    log: { level: 'info', format: 'text' },
+    log: { level: 'info', format: 'text', audit: { enabled: true, file: '' } },
+    sys: { interval: 10_000, clientStatus: true },
   });
 });
 
@@ -180,6 +181,8 @@ test('bounds of the broker', async () => {
     ['transfer', 'chunkBytes', ['1KiB', '16MiB'], [1023, '17MiB']],
     ['log', 'level', ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], ['verbose']],
     ['log', 'format', ['text', 'json'], ['xml']],
+    ['sys', 'interval', [0, '24d'], [-1, '25d', 'often']],
+    ['sys', 'clientStatus', [true, false], ['yes', 0]],
   ];
   for (const [key, part, good, bad] of cases) {
     for (const value of good) parseConfig({ [key]: { [part]: value } });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -29,13 +29,21 @@ const STREAM = [
 ];
 const BROKER = [
   'connections',
+  'accepted_connections_total',
+  'connects_total',
   'sessions',
+  'expired_sessions_total',
   'subscriptions',
   'shared_subscriptions',
   'retained_messages',
   'retained_bytes',
+  'received_packets_total',
+  'sent_packets_total',
+  'received_wire_bytes_total',
+  'sent_wire_bytes_total',
   'received_messages_total',
   'received_bytes_total',
+  'inside_messages_total',
   'sent_messages_total',
   'sent_bytes_total',
   'dropped_deliveries_total',
@@ -125,6 +133,12 @@ test('every metric is there, and no other', async (t) => {
   assert.deepEqual([...(await scrape()).keys()].sort(), expected.sort());
 });
 
+test('docs/monitoring.md names every metric', async () => {
+  const docs = await readFile(new URL('../../../docs/monitoring.md', import.meta.url), 'utf8');
+  for (const name of [...STREAM, ...BROKER, 'event_loop_delay_seconds'])
+    assert.ok(docs.includes(`\`${name}\``), name);
+});
+
 test('the counts are those of what happened', async (t) => {
   const { app: running, scrape } = await app(t);
   const client = await connectAsync(running.listeners[0].url, { protocolVersion: 5, reconnectPeriod: 0 });
@@ -147,6 +161,16 @@ test('the counts are those of what happened', async (t) => {
   assert.equal(before.get('subscriptions'), 1);
   assert.equal(before.get('retained_messages'), 1);
   assert.equal(before.get('retained_bytes'), 3);
+  assert.equal(before.get('accepted_connections_total'), 1);
+  assert.equal(before.get('connects_total'), 1);
+  // CONNECT, SUBSCRIBE, 12 PUBLISH and 11 PUBACK; the answers to the former, and 11 PUBLISH.
+  assert.equal(before.get('received_packets_total'), 25);
+  assert.equal(before.get('sent_packets_total'), 25);
+  assert.ok(before.get('received_wire_bytes_total')! > 1003);
+  assert.ok(before.get('sent_wire_bytes_total')! > 1003);
+  assert.equal(before.get('received_messages_total'), 12);
+  assert.equal(before.get('received_bytes_total'), 1004);
+  assert.equal(before.get('inside_messages_total'), 0);
   assert.equal(before.get('sent_messages_total'), 11);
   assert.equal(before.get('sent_bytes_total'), 1003);
   assert.equal(before.get('refused_publishes_total'), 1);

@@ -1,4 +1,5 @@
 /** Requests over a `World`, with everything around them under the control of a test. */
+import type { AuditEvent } from '../../src/audit.js';
 import type { FileEntry } from '../../src/catalog/entry.js';
 import { MqttStreamError } from '../../src/errors.js';
 import type { Outgoing } from '../../src/query/outlet.js';
@@ -13,6 +14,7 @@ export class Asking {
   readonly orders: TransferOrder[] = [];
   /** What was answered, and after the tail of `$STREAM/result/`. */
   readonly replies: { name: string; result: Result; asked: Asked }[] = [];
+  readonly audited: AuditEvent[] = [];
   /** What the outlet answers. */
   busy: () => Promise<void> | null = () => null;
   flush: () => Promise<FileEntry | null> = async () => null;
@@ -48,6 +50,7 @@ export class Asking {
       clock: { wallNow: () => world.lastKey, keysOf: (start, end) => [{ start, end }] },
       reply: (name, result, asked) => this.replies.push({ name, result, asked }),
       limit: 3,
+      audit: { record: (event) => this.audited.push(event) },
       ...more,
     });
   }

@@ -145,12 +145,12 @@ export class Backlog {
     return this.#kept.written();
   }
 
-  /** The client is coming: `take` is going to have what has a key below `before`, and all that is kept from now on. */
-  async load(before: number): Promise<void> {
+  /** The client is coming: `take` is going to have what has a key below a new one, and all that is kept from now on. */
+  async load(newKey: () => number): Promise<void> {
     const later: Delivery[] = [];
     this.#coming = later;
     if (this.#kept.empty) return;
-    const earlier = await this.#kept.read(before);
+    const earlier = await this.#kept.read(newKey());
     for (const one of earlier) one.sharing = this.#sharings.get(one.key) ?? null;
     if (this.#coming === later) this.#coming = [...earlier, ...later];
   }

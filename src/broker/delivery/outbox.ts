@@ -98,6 +98,11 @@ export class Outbox {
     return this.#waiting.messages;
   }
 
+  /** Bytes of payload. */
+  get waitingBytes(): number {
+    return this.#waiting.bytes;
+  }
+
   get queuedBytes(): number {
     return this.#waiting.bytes + this.#output.pendingBytes;
   }

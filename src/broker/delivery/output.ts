@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import type { BrokerStats } from '../stats.js';
 import type { Frame } from './message.js';
 import type { Turn } from './turn.js';
 
@@ -24,8 +25,10 @@ const DUP = 0x08;
 export class Output {
   readonly #conn: Duplex;
   readonly #turn: Turn;
+  readonly #stats: BrokerStats;
   /** The connection's own, behind which others' writes come after what waits here. */
   readonly #write: (chunk: Buffer) => boolean;
+  readonly #cork: () => void;
   #due = false;
   #pieces: Buffer[] = [];
   /** Bytes not yet written to the connection. */
@@ -39,21 +42,33 @@ export class Output {
   #sharedFrom = 0;
   #sharedTo = 0;
 
-  constructor(conn: Duplex, turn: Turn) {
+  constructor(conn: Duplex, turn: Turn, stats: BrokerStats) {
     this.#conn = conn;
     this.#turn = turn;
-    const { write, end, destroy } = conn;
+    this.#stats = stats;
+    const { write, end, destroy, cork } = conn;
     this.#write = write.bind(conn);
+    this.#cork = cork.bind(conn);
     const flushed =
-      <A extends unknown[], R>(method: (...args: A) => R) =>
+      <A extends unknown[], R>(method: (...args: A) => R, packets: number) =>
       (...args: A): R => {
         this.flush();
+        const [chunk] = args;
+        if (typeof chunk === 'string' || chunk instanceof Uint8Array) {
+          stats.wireBytesSent += Buffer.byteLength(chunk);
+          stats.packetsSent += packets;
+        }
         return method.apply(conn, args);
       };
     // aedes writes CONNACK, PINGRESP and DISCONNECT, and ends connections.
-    conn.write = flushed(write as (...args: unknown[]) => boolean) as typeof write;
-    conn.end = flushed(end as (...args: unknown[]) => Duplex) as typeof end;
-    conn.destroy = flushed(destroy);
+    conn.write = flushed(write as (...args: unknown[]) => boolean, 0) as typeof write;
+    conn.end = flushed(end as (...args: unknown[]) => Duplex, 1) as typeof end;
+    conn.destroy = flushed(destroy, 0);
+    // mqtt-packet does this once a packet, which it writes in several pieces.
+    conn.cork = () => {
+      stats.packetsSent++;
+      this.#cork();
+    };
     conn.on('drain', () => this.#release());
   }
 
@@ -72,16 +87,19 @@ export class Output {
     buffer[at + 2] = id >> 8;
     buffer[at + 3] = id & 0xff;
     if (reason > 0) buffer[at + 4] = reason;
+    this.#stats.packetsSent++;
     this.#added(bytes);
   }
 
   /** Any other packet. */
   packet(bytes: Buffer): void {
+    this.#stats.packetsSent++;
     this.#share(bytes, 0, bytes.length);
   }
 
   /** PUBLISH with QoS 0. */
   publish({ head, start, headEnd, payloadBuffer, payloadAt, payloadEnd }: Frame): void {
+    this.#stats.packetsSent++;
     if (head === payloadBuffer) {
       this.#share(head, start, payloadEnd);
     } else {
@@ -92,6 +110,7 @@ export class Output {
 
   /** PUBLISH with QoS 1 or 2; `again`: it was sent before [MQTT-3.3.1-1]. */
   publishAs(frame: Frame, id: number, again: boolean): void {
+    this.#stats.packetsSent++;
     const { head, start, headEnd, idAt, payloadBuffer, payloadAt, payloadEnd } = frame;
     const whole = head === payloadBuffer && payloadEnd - start < COPY_BELOW;
     const bytes = (whole ? payloadEnd : headEnd) - start;
@@ -121,14 +140,16 @@ export class Output {
     this.#closeShared();
     this.#closeCopied();
     const pieces = this.#pieces;
+    const bytes = this.#pending;
     this.#pieces = [];
     this.#pending = 0;
     const conn = this.#conn;
     if (conn.destroyed || conn.writableEnded) return;
+    this.#stats.wireBytesSent += bytes;
     if (pieces.length === 1) {
       this.#write(pieces[0]);
     } else {
-      conn.cork();
+      this.#cork();
       for (let i = 0; i < pieces.length; i++) this.#write(pieces[i]);
       conn.uncork();
     }

@@ -31,10 +31,16 @@ export async function handleConnect(
   });
   // MQTT 3.1 knows no empty identifier, 3.1.1 one only without a session that lasts [MQTT-3.1.3-8].
   if (clientId === '' && (version === 3 || (version === 4 && !clean))) {
-    return refuse(parts, connection, CLIENT_IDENTIFIER_NOT_VALID, 'it has no client identifier');
+    return refuse(parts, connection, packet, CLIENT_IDENTIFIER_NOT_VALID, 'it has no client identifier');
   }
   if (properties.authenticationMethod !== undefined) {
-    return refuse(parts, connection, BAD_AUTHENTICATION_METHOD, 'no authentication method is known here');
+    return refuse(
+      parts,
+      connection,
+      packet,
+      BAD_AUTHENTICATION_METHOD,
+      'no authentication method is known here',
+    );
   }
   const { password } = packet;
   const verdict = await parts.access.authenticate({
@@ -44,7 +50,8 @@ export async function handleConnect(
     ...connection.peer,
   });
   if (client.closed) return;
-  if (!verdict.allowed) return refuse(parts, connection, verdict.reason, 'its credentials are not accepted');
+  if (!verdict.allowed)
+    return refuse(parts, connection, packet, verdict.reason, 'its credentials are not accepted');
   const { address, local } = connection.peer;
   connection.identity = { clientId: client.id, user: verdict.user, address, local };
 
@@ -69,12 +76,18 @@ export async function handleConnect(
     ...(keepAlive === packet.keepalive ? {} : { serverKeepAlive: keepAlive }),
   };
   accept(connection, present, connack);
-  parts.connected(connection, session);
+  parts.connected(connection, session, packet);
 }
 
-function refuse({ log }: HandlerParts, connection: Connection, reason: number, text: string): void {
-  log.info({ client: connection.client.id, address: connection.peer.address, reason }, text);
-  reject(connection, reason);
+function refuse(
+  { audit }: HandlerParts,
+  connection: Connection,
+  { username: user = null }: { username?: string | null },
+  code: number,
+  reason: string,
+): void {
+  audit.record({ audit: 'refused', ...connection.audited, user, reason });
+  reject(connection, code);
 }
 
 /** Seconds; what the server says counts [MQTT-3.1.2-21], and MQTT 3 cannot be told. */

@@ -22,5 +22,6 @@ export function handleDisconnect(
     session.expiryInterval = expiryWithin(expiryInterval, limits.sessionExpiry);
   }
   if (reasonCode === 0) wills.discard(session);
+  connection.ending ??= { code: reasonCode, reason: 'the client said goodbye' };
   connection.client.close();
 }

@@ -1,13 +1,15 @@
+import type { IConnectPacket } from 'mqtt-packet';
+import type { Audit } from '../../audit.js';
 import type { Access } from '../access/access.js';
 import type { PublishPacket } from '../aedes-internals.js';
 import type { Connection } from '../connection.js';
 import type { Message } from '../delivery/message.js';
-import type { Log } from '../log.js';
 import type { Keys, Pipeline } from '../pipeline.js';
 import type { Retained } from '../retained.js';
 import type { Session } from '../session.js';
 import type { Sessions } from '../sessions.js';
 import type { BrokerStats } from '../stats.js';
+import type { LatestValues } from '../sys/latest.js';
 import type { Wills } from '../wills.js';
 
 export interface HandlerLimits {
@@ -30,19 +32,21 @@ export interface HandlerLimits {
 export interface HandlerParts {
   readonly limits: HandlerLimits;
   readonly access: Access;
-  readonly log: Log;
+  readonly audit: Audit;
   /** Monotonic time in ms. */
   readonly monotonic: () => number;
   readonly keys: Keys;
   readonly pipeline: Pipeline;
   readonly retained: Retained;
+  /** What is under `$SYS/broker/...`. */
+  readonly sysValues: LatestValues;
   readonly sessions: Sessions;
   readonly wills: Wills;
   readonly stats: BrokerStats;
   /** Ends an earlier connection of the same client. */
   readonly claim: (connection: Connection) => void;
   /** A client has been let in. */
-  readonly connected: (connection: Connection, session: Session) => void;
+  readonly connected: (connection: Connection, session: Session, packet: IConnectPacket) => void;
   /** As aedes knows messages. */
   readonly packetOf: (message: Message) => PublishPacket;
   /** A PUBLISH on `$STREAM/...`; `allowed`: the client does not ask too often. */

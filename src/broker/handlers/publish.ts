@@ -18,6 +18,8 @@ const RECEIVE_MAXIMUM_EXCEEDED: PacketFault = {
 
 /** PUBLISH (MQTT 5 section 3.3). */
 export function handlePublish(parts: HandlerParts, connection: Connection, message: Message): void {
+  parts.stats.received++;
+  parts.stats.bytesReceived += message.payloadBytes;
   if (message.qos > 0 && isTooMuch(connection, message, parts.limits.receiveMaximum)) {
     parts.stats.receiveMaximumDisconnects++;
     connection.refuse(RECEIVE_MAXIMUM_EXCEEDED);
@@ -66,7 +68,7 @@ function handleOwn(parts: HandlerParts, connection: Connection, message: Message
     parts.onRequest(parts.packetOf(message), client.id, mayAsk(parts, connection));
   } else if (!parts.access.mayPublish(identity, topic)) {
     parts.stats.refused++;
-    parts.log.info({ client: client.id, topic }, 'a publish to a reserved topic was refused');
+    parts.audit.record({ audit: 'publish-denied', ...connection.audited, topic, code: NOT_AUTHORIZED });
     acknowledge(connection, message, NOT_AUTHORIZED, null);
   } else {
     if (parts.access.isTransferClient(identity)) parts.onTransferPublish(parts.packetOf(message));

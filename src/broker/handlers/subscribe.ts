@@ -1,6 +1,7 @@
 import type { ISubscribePacket, ISubscription } from 'mqtt-packet';
 import { lengthFault, levelsFault, sharedFilter, subscribedFault } from '../../topics.js';
 import type { Connection } from '../connection.js';
+import type { Message } from '../delivery/message.js';
 import type { Subscription } from '../delivery/subscription.js';
 import { type PacketFault, PROTOCOL_ERROR } from '../packet-fault.js';
 import { writePacket } from '../packet-writer.js';
@@ -29,6 +30,8 @@ export function handleSubscribe(parts: HandlerParts, connection: Connection, pac
     const refusal = refusalOf(parts, connection, asked);
     if (refusal !== null) {
       granted.push(refusal);
+      const { topic } = asked;
+      parts.audit.record({ audit: 'subscribe-denied', ...connection.audited, topic, code: refusal });
       continue;
     }
     granted.push(asked.qos);
@@ -70,7 +73,7 @@ function refusalOf(
 
 /** Retained messages for a new subscription, with the retain flag [MQTT-3.3.1-8], as its Retain Handling says. */
 function sendRetained(
-  { retained, keys }: HandlerParts,
+  { retained, keys, sysValues }: HandlerParts,
   session: Session,
   { retainHandling, filter, qos, noLocal, identifier }: Subscription,
   isNew: boolean,
@@ -79,9 +82,12 @@ function sendRetained(
   if (sharedFilter(filter) !== null) return;
   if (retainHandling === 2 || (retainHandling === 1 && !isNew)) return;
   const identifiers = identifier === undefined ? null : [identifier];
+  const send = (message: Message, key: number) =>
+    session.deliver(message, Math.min(message.qos, qos) as 0 | 1 | 2, true, identifiers, key);
   for (const message of retained.matching(filter, Date.now())) {
     if (noLocal && message.clientId === session.clientId) continue;
     // Its place among what is kept is that of now, not that of its own key.
-    session.deliver(message, Math.min(message.qos, qos) as 0 | 1 | 2, true, identifiers, keys.give());
+    send(message, qos > 0 && session.lasting ? keys.give() : 0);
   }
+  for (const message of sysValues.matching(filter)) send(message, 0);
 }

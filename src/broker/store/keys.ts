@@ -4,7 +4,7 @@
  * nor escape: no client id and no topic can run into another key.
  */
 
-/** Kinds of rows. A session's number is never used again. */
+/** Kinds of rows. A session's number is not used again while there is a row with it. */
 export const KIND = {
   /** The format of everything else. */
   version: 'v',

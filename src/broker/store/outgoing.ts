@@ -1,6 +1,6 @@
 import type { PublishPacket } from '../aedes-internals.js';
 import { KIND, ofSession, valueIn } from './keys.js';
-import { encodeMessage, payloadBytes, type StoredMessage } from './packet-codec.js';
+import { decodeMessage, encodeMessage, payloadBytes, type StoredMessage } from './packet-codec.js';
 import type { Rows } from './rows.js';
 import { encodeAssignment } from './session-codec.js';
 import type { SessionTable } from './session-table.js';
@@ -50,13 +50,13 @@ export class OutgoingQueues {
     const { brokerCounter: counter = 0, clientId: publisher } = packet;
     const value = encodeMessage(packet, publisher === undefined ? null : { clientId: publisher });
     const bytes = payloadBytes(value);
-    let replaced: Promise<void>[] | null = null;
+    let placed: Promise<number>[] | null = null;
     for (let i = 0; i < subs.length; i++) {
       const { clientId, messageId } = subs[i]!;
       const session = this.#sessions.of(clientId);
       if (counter <= session.counts.last) {
-        replaced ??= [];
-        replaced.push(this.#inTurn(() => this.#replace(session, counter, messageId, value, bytes)));
+        placed ??= [];
+        placed.push(this.#place(session, counter, messageId, value, bytes));
         continue;
       }
       this.#rows.insert(session.queuedKey(counter), value);
@@ -66,24 +66,32 @@ export class OutgoingQueues {
       session.assign(inflight);
       this.#rows.insert(session.inflightKey(counter), encodeAssignment(inflight));
     }
-    return replaced === null ? this.#rows.written() : Promise.all(replaced).then(() => this.#rows.written());
+    return placed === null ? this.#rows.written() : Promise.all(placed).then(() => this.#rows.written());
   }
 
-  /** A retained message, whose key is an old one: it may be in the queue already. */
-  async #replace(
+  /** A retained message, whose key is an old one: it may be in the queue already. Resolves to its bytes. */
+  #place(
     session: StoredSession,
     counter: number,
     messageId: number | undefined,
     value: Buffer,
     bytes: number,
-  ): Promise<void> {
-    await this.#read(session, counter, (before) => {
-      if (session.ended) return;
+  ): Promise<number> {
+    const put = (before: Buffer | undefined): number => {
+      if (session.ended) return bytes;
       this.#rows.put(session.queuedKey(counter), value);
       if (before === undefined) this.#sessions.count(session, 1, bytes);
-      else this.#sessions.count(session, 0, bytes - payloadBytes(before));
-      if (messageId !== undefined) this.#assign(session, counter, messageId, bytes);
+      else this.#sessions.count(session, 0, bytes - this.#rows.decode(before, payloadBytes));
+      return bytes;
+    };
+    const placed = this.#inTurn(() => this.#read(session, counter, put)).finally(() => {
+      if (session.placing.get(counter) === placed) session.placing.delete(counter);
     });
+    session.placing.set(counter, placed);
+    const known = session.inflight.get(counter);
+    const identifier = messageId ?? (known?.released ? undefined : known?.messageId);
+    if (identifier !== undefined) this.#assign(session, counter, identifier, placed);
+    return placed;
   }
 
   /** Rejects if there is no such message. */
@@ -94,32 +102,14 @@ export class OutgoingQueues {
     const { brokerCounter: counter, messageId } = packet;
     const known = session.inflight.get(counter);
     if (known === undefined) {
-      if (packet.bytes === undefined) return this.#identify(session, counter, messageId);
-      this.#assign(session, counter, messageId, packet.bytes);
+      const bytes = session.placing.get(counter) ?? packet.bytes ?? this.#find(session, counter);
+      const { confirmed } = this.#assign(session, counter, messageId, bytes);
+      if (confirmed !== null) await confirmed;
       return this.#rows.written();
     }
     if (known.confirmed !== null) await known.confirmed;
-    if (session.inflight.get(counter) !== known) throw noSuchPacket();
+    if (session.inflight.get(counter) !== known || known.released) throw noSuchPacket();
     if (known.messageId !== messageId) this.#assign(session, counter, messageId, known.bytes);
-    return this.#rows.written();
-  }
-
-  /** The identifier holds at once: it may be acknowledged before the message has been looked up. */
-  async #identify(session: StoredSession, counter: number, messageId: number): Promise<void> {
-    const inflight: Inflight = { counter, messageId, bytes: 0, released: false, confirmed: null };
-    session.assign(inflight);
-    inflight.confirmed = this.#read(session, counter, (value) => {
-      inflight.confirmed = null;
-      if (value === undefined) throw noSuchPacket();
-      inflight.bytes = payloadBytes(value);
-      this.#rows.put(session.inflightKey(counter), encodeAssignment(inflight));
-    });
-    try {
-      await inflight.confirmed;
-    } catch (error) {
-      session.unassign(inflight);
-      throw error;
-    }
     return this.#rows.written();
   }
 
@@ -206,7 +196,7 @@ export class OutgoingQueues {
           if (session.ended || fits()) return;
           const counter = valueIn(key);
           if (session.removed.has(counter)) continue;
-          this.#removeMessage(session, counter, payloadBytes(value));
+          this.#removeMessage(session, counter, this.#rows.decode(value, payloadBytes));
           const inflight = session.inflight.get(counter);
           if (inflight !== undefined) this.#forget(session, inflight);
           removed++;
@@ -217,12 +207,44 @@ export class OutgoingQueues {
     });
   }
 
-  #assign(session: StoredSession, counter: number, messageId: number, bytes: number): void {
-    const inflight = { counter, messageId, bytes, released: false, confirmed: null };
+  /** The identifier holds at once, even if it is not sure yet that the message is there: it may be acknowledged before. */
+  #assign(
+    session: StoredSession,
+    counter: number,
+    messageId: number,
+    bytes: number | Promise<number>,
+  ): Inflight {
+    const inflight: Inflight = { counter, messageId, bytes: 0, released: false, confirmed: null };
     const before = session.inflight.get(counter);
     if (before !== undefined) session.unassign(before);
     session.assign(inflight);
-    this.#rows.put(session.inflightKey(counter), encodeAssignment(inflight));
+    if (typeof bytes === 'number') this.#confirm(session, inflight, bytes);
+    else {
+      inflight.confirmed = bytes.then(
+        (found) => this.#confirm(session, inflight, found),
+        (error) => {
+          session.unassign(inflight);
+          throw error;
+        },
+      );
+      // Whoever put or updated the message is told.
+      inflight.confirmed.catch(() => {});
+    }
+    return inflight;
+  }
+
+  #confirm(session: StoredSession, inflight: Inflight, bytes: number): void {
+    inflight.bytes = bytes;
+    inflight.confirmed = null;
+    if (session.inflight.get(inflight.counter) !== inflight) return;
+    this.#rows.put(session.inflightKey(inflight.counter), encodeAssignment(inflight));
+  }
+
+  #find(session: StoredSession, counter: number): Promise<number> {
+    return this.#read(session, counter, (value) => {
+      if (value === undefined) throw noSuchPacket();
+      return this.#rows.decode(value, payloadBytes);
+    });
   }
 
   #removeMessage(session: StoredSession, counter: number, bytes: number): void {
@@ -241,7 +263,7 @@ export class OutgoingQueues {
       cmd: 'publish',
       brokerId: this.#brokerId(),
       brokerCounter: counter,
-      ...(this.#rows.message(value) as StoredMessage & { payload: Buffer; clientId?: string }),
+      ...(this.#rows.decode(value, decodeMessage) as StoredMessage & { payload: Buffer; clientId?: string }),
       dup: false,
       messageId,
     };

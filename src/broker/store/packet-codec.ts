@@ -65,6 +65,12 @@ export function encodeMessage(message: StoredMessage, more: object | null): Buff
   return bytes;
 }
 
+/** With every other field that it has. */
+export function encodeWhole(message: StoredMessage): Buffer {
+  const { topic, payload, qos, retain, properties, messageExpiry, ...more } = message;
+  return encodeMessage(message, more);
+}
+
 function writeText(bytes: Buffer, text: string, at: number): number {
   const written = bytes.write(text, at + 4);
   bytes.writeUInt32LE(written, at);

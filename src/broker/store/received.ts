@@ -1,5 +1,5 @@
 import type { PublishPacket } from '../aedes-internals.js';
-import { encodeMessage } from './packet-codec.js';
+import { decodeMessage, encodeMessage } from './packet-codec.js';
 import type { Rows } from './rows.js';
 import type { SessionTable } from './session-table.js';
 import { noSuchPacket, type StoredSession } from './stored-session.js';
@@ -30,7 +30,7 @@ export class ReceivedMessages {
     const session = this.#session(clientId, messageId);
     const value = await this.#rows.get(session.receivedKey(messageId));
     if (value === undefined) throw noSuchPacket();
-    return { ...(this.#rows.message(value) as PublishPacket), cmd: 'publish', messageId };
+    return { ...(this.#rows.decode(value, decodeMessage) as PublishPacket), cmd: 'publish', messageId };
   }
 
   /** Rejects if there is none. */

@@ -1,6 +1,6 @@
 import { topicMatcher } from '../../topics.js';
 import { KIND } from './keys.js';
-import { encodeMessage, type StoredMessage } from './packet-codec.js';
+import { decodeMessage, encodeWhole, type StoredMessage } from './packet-codec.js';
 import type { Rows } from './rows.js';
 
 /** Retained messages by topic. Only the broker keeps them in memory. */
@@ -13,15 +13,15 @@ export class RetainedRows {
 
   /** An empty payload removes the topic's message [MQTT-3.3.1-6]. */
   store(packet: StoredMessage): Promise<void> {
-    const { topic, payload, qos, retain, properties, messageExpiry, ...more } = packet;
-    const key = KIND.retained + topic;
-    if (payload.length === 0) this.#rows.delete(key);
-    else this.#rows.put(key, encodeMessage(packet, more));
+    const key = KIND.retained + packet.topic;
+    if (packet.payload.length === 0) this.#rows.delete(key);
+    else this.#rows.put(key, encodeWhole(packet));
     return this.#rows.written();
   }
 
   async *all(): AsyncGenerator<StoredMessage> {
-    for await (const [, value] of this.#rows.range(KIND.retained)) yield this.#rows.message(value);
+    for await (const [, value] of this.#rows.range(KIND.retained))
+      yield this.#rows.decode(value, decodeMessage);
   }
 
   /** Those that match at least one of the filters. */

@@ -2,7 +2,6 @@ import { MqttStreamError } from '../../errors.js';
 import { type Database, type OpenDatabase, openDatabase, openMemory, unusable } from './database.js';
 import { GroupCommit } from './group-commit.js';
 import { beginningWith, KIND } from './keys.js';
-import { decodeMessage, type StoredMessage } from './packet-codec.js';
 import { FORMAT } from './session-codec.js';
 
 /** What one step of a walk over rows takes from the database. */
@@ -121,10 +120,10 @@ export class Rows {
     }
   }
 
-  /** The message that a row holds. @throws STORE_UNUSABLE */
-  message(value: Buffer): StoredMessage {
+  /** What a row holds. @throws STORE_UNUSABLE */
+  decode<T>(value: Buffer, decode: (bytes: Buffer) => T): T {
     try {
-      return decodeMessage(value);
+      return decode(value);
     } catch (error) {
       throw this.unusable(error);
     }

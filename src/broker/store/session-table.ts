@@ -70,7 +70,9 @@ export class SessionTable {
 
   count(session: StoredSession, messages: number, bytes: number, last = session.counts.last): void {
     const { counts } = session;
-    session.counts = { messages: counts.messages + messages, bytes: counts.bytes + bytes, last };
+    counts.messages += messages;
+    counts.bytes += bytes;
+    counts.last = last;
     this.#counted.add(session);
   }
 
@@ -116,7 +118,12 @@ export class SessionTable {
   }
 
   #sweep(number: number): void {
-    this.#sweeping = this.#sweeping.then(() => this.#removeMessages(number)).catch(this.#onFault);
+    this.#sweeping = this.#sweeping
+      .then(() => this.#removeMessages(number))
+      .catch((error) => {
+        // What could not be written is reported with its batch. What is left goes after the next start.
+        if (error.code !== 'STORE_WRITE_FAILED') this.#onFault(error);
+      });
   }
 
   async #removeMessages(number: number): Promise<void> {

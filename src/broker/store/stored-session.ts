@@ -18,17 +18,23 @@ export class StoredSession {
   /** By counter, and by packet identifier. */
   readonly inflight = new Map<number, Inflight>();
   readonly identified = new Map<number, Inflight>();
+  /** By counter: messages that may be in the queue already, until that is known; to their bytes. */
+  readonly placing = new Map<number, Promise<number>>();
   /** Packet identifiers of QoS 2 messages received and not released. */
   readonly received = new Set<number>();
-  counts: Counts = { messages: 0, bytes: 0, last: -1 };
+  counts: { -readonly [Field in keyof Counts]: number } = { messages: 0, bytes: 0, last: -1 };
   ended = false;
   /** Messages removed while somebody reads the queue: what was read is not there any more. */
   readonly removed = new Set<number>();
+  readonly #queued: string;
+  readonly #inflight: string;
   #readers = 0;
 
   constructor(number: number, record: SessionRecord) {
     this.number = number;
     this.record = record;
+    this.#queued = ofSession(KIND.queued, number);
+    this.#inflight = ofSession(KIND.inflight, number);
   }
 
   get clientId(): string {
@@ -36,11 +42,11 @@ export class StoredSession {
   }
 
   queuedKey(counter: number): string {
-    return ofSession(KIND.queued, this.number) + counterPart(counter);
+    return this.#queued + counterPart(counter);
   }
 
   inflightKey(counter: number): string {
-    return ofSession(KIND.inflight, this.number) + counterPart(counter);
+    return this.#inflight + counterPart(counter);
   }
 
   receivedKey(messageId: number): string {
@@ -57,7 +63,7 @@ export class StoredSession {
   }
 
   unassign(inflight: Inflight): void {
-    this.inflight.delete(inflight.counter);
+    if (this.inflight.get(inflight.counter) === inflight) this.inflight.delete(inflight.counter);
     if (this.identified.get(inflight.messageId) === inflight) this.identified.delete(inflight.messageId);
   }
 

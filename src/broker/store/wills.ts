@@ -1,5 +1,5 @@
 import { KIND } from './keys.js';
-import { encodeMessage, type StoredMessage } from './packet-codec.js';
+import { decodeMessage, encodeWhole, type StoredMessage } from './packet-codec.js';
 import type { Rows } from './rows.js';
 
 export type Will = StoredMessage & { clientId?: string; brokerId?: string };
@@ -16,14 +16,13 @@ export class Wills {
   /** Rejects with STORE_UNUSABLE. */
   async load(): Promise<void> {
     for await (const [key, value] of this.#rows.range(KIND.will)) {
-      this.#wills.set(key.slice(1), this.#rows.message(value));
+      this.#wills.set(key.slice(1), this.#rows.decode(value, decodeMessage));
     }
   }
 
   put(clientId: string, will: Will): Promise<void> {
     this.#wills.set(clientId, will);
-    const { topic, payload, qos, retain, properties, messageExpiry, ...more } = will;
-    this.#rows.put(KIND.will + clientId, encodeMessage(will, more));
+    this.#rows.put(KIND.will + clientId, encodeWhole(will));
     return this.#rows.written();
   }
 

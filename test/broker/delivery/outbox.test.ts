@@ -159,7 +159,7 @@ test('what is kept goes on with the next connection, in order, what was sent und
   const next = new FakeClient();
   next.receiveMaximum = 2;
   const second = next.outbox(backlog, LIMITS, new BrokerStats());
-  await backlog.load(1000);
+  await backlog.load(() => 1000);
   second.restore();
   assert.deepEqual(next.written, [2, 3]);
   assert.equal(second.waitingMessages, 2);

@@ -9,6 +9,7 @@ import { Turn } from '../../../src/broker/delivery/turn.js';
 import { variantOf } from '../../../src/broker/delivery/variant.js';
 import { FrameReader } from '../../../src/broker/reading/frame-reader.js';
 import { PublishReader } from '../../../src/broker/reading/publish-reader.js';
+import { BrokerStats } from '../../../src/broker/stats.js';
 import { generator } from '../../catalog/generator.js';
 
 /** A connection that looks at what it was given only when it has taken it: until then the bytes must not change. */
@@ -85,7 +86,7 @@ for (const seed of [1, 2, 3, 4]) {
   test(`everything goes out as it is and in order, at whatever pace it is taken; seed ${seed}`, async () => {
     const random = generator(seed);
     const conn = new SlowConn();
-    const output = new Output(conn, new Turn());
+    const output = new Output(conn, new Turn(), new BrokerStats());
     const expected: Buffer[] = [];
     for (let step = 0; step < 3000; step++) {
       const what = random();
@@ -134,7 +135,7 @@ for (const seed of [1, 2, 3, 4]) {
 
 test('what is written in one turn leaves with one write, frames in a row as one piece of what was read', async () => {
   const conn = new SlowConn();
-  const output = new Output(conn, new Turn());
+  const output = new Output(conn, new Turn(), new BrokerStats());
   const messages = chunkOf(generator(1), 20, 400);
   for (const message of messages) output.publish(message.frame(variantOf(false, 1, false, null)));
   assert.equal(conn.writes, 0);
@@ -150,7 +151,7 @@ test('what is written in one turn leaves with one write, frames in a row as one 
 
 test('much is written before the turn ends', () => {
   const conn = new SlowConn();
-  const output = new Output(conn, new Turn());
+  const output = new Output(conn, new Turn(), new BrokerStats());
   for (let id = 1; id <= 16_384; id++) output.acknowledge(0x40, id, 0);
   assert.ok(conn.bytes.length >= 65_536);
 });
@@ -158,7 +159,7 @@ test('much is written before the turn ends', () => {
 test('small pieces of large chunks are copied: what waits keeps alive at most twice of what it says', async () => {
   const conn = new SlowConn();
   conn.fast = false;
-  const output = new Output(conn, new Turn());
+  const output = new Output(conn, new Turn(), new BrokerStats());
   let kept = 0;
   const seen = new Set<ArrayBufferLike>();
   const given = conn._writev.bind(conn);
@@ -188,7 +189,7 @@ test('heads longer than the buffer, and what is serialised anew, go out whole', 
   for (const topic of ['t', 't'.repeat(20_000), 't'.repeat(65_000)]) {
     for (const bytes of [0, 10, 5000, 100_000]) {
       const conn = new SlowConn();
-      const output = new Output(conn, new Turn());
+      const output = new Output(conn, new Turn(), new BrokerStats());
       const payload = Buffer.alloc(bytes, 'p');
       const packet = { cmd: 'publish', topic, payload, qos: 2, retain: false, dup: false } as const;
       const message = Message.of(topics.named(topic), packet, 0);
@@ -214,7 +215,7 @@ test('heads longer than the buffer, and what is serialised anew, go out whole', 
 test('a connection that ends takes what waits with it, one that is gone is not written to', async () => {
   for (const end of ['end', 'destroy'] as const) {
     const conn = new SlowConn();
-    const output = new Output(conn, new Turn());
+    const output = new Output(conn, new Turn(), new BrokerStats());
     output.acknowledge(0x40, 1, 0);
     conn[end]();
     assert.deepEqual([...conn.bytes], [0x40, 2, 0, 1]);

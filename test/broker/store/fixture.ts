@@ -3,7 +3,6 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, type TestContext } from 'node:test';
-import type { PublishPacket } from '../../../src/broker/aedes-internals.js';
 import {
   LevelPersistence,
   type LevelPersistenceOptions,
@@ -48,20 +47,6 @@ export async function reopenable(t: TestContext, options: Partial<LevelPersisten
       await store.destroy();
       return boot();
     },
-  };
-}
-
-export function message(counter: number, more: Partial<PublishPacket> = {}): PublishPacket {
-  return {
-    cmd: 'publish',
-    topic: 'vehicle/speed',
-    payload: Buffer.from(`m${counter}`),
-    qos: 1,
-    retain: false,
-    dup: false,
-    brokerId: 'boot',
-    brokerCounter: counter,
-    ...more,
   };
 }
 

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { PublishPacket, PublishProperties } from '../../../src/broker/aedes-internals.js';
 import { decodeMessage, encodeMessage, payloadBytes } from '../../../src/broker/store/packet-codec.js';
-import { message, reopenable } from './fixture.js';
+import { reopenable } from './fixture.js';
+import { message } from './message.js';
 
 const userProperties = Object.assign(Object.create(null), {
   once: 'a',

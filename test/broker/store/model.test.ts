@@ -5,7 +5,8 @@ import type { ClassicLevel } from 'classic-level';
 import { level } from '../../../src/broker/store/database.js';
 import type { LevelPersistence } from '../../../src/broker/store/level-persistence.js';
 import { generator } from '../../catalog/generator.js';
-import { message, queueOf, reopenable, sessionsOf } from './fixture.js';
+import { queueOf, reopenable, sessionsOf } from './fixture.js';
+import { message } from './message.js';
 
 /** Names that look like keys, are parts of each other, or are as long as MQTT allows. */
 const NAMES = [
@@ -103,6 +104,12 @@ function steps(model: Model, random: (below: number) => number): { all: Step[]; 
         message(key, { topic: other || 'x' }),
       );
     };
+  /** As a retained message comes again. */
+  const again: Step = (store, name) => {
+    const waiting = model.messages(name);
+    const [key] = waiting[random(waiting.length)] ?? [];
+    return key === undefined ? Promise.resolve() : store.outgoingEnqueue({ clientId: name }, message(key));
+  };
   const acknowledge: Step = (store, name) => {
     const found = inflight(name);
     if (found === undefined) return Promise.resolve();
@@ -117,7 +124,7 @@ function steps(model: Model, random: (below: number) => number): { all: Step[]; 
     const waiting = model.messages(name).filter(([, one]) => one.id === undefined);
     const [key, one] = waiting[random(waiting.length)] ?? [];
     if (key === undefined)
-      return assert.rejects(store.outgoingUpdate({ id: name }, { brokerCounter: 0, messageId: 1 }));
+      return assert.rejects(store.outgoingUpdate({ id: name }, { brokerCounter: 0, messageId: 65_535 }));
     one!.id = (id++ % 65_535) + 1;
     return unlessGone(
       name,
@@ -185,7 +192,17 @@ function steps(model: Model, random: (below: number) => number): { all: Step[]; 
     return store.storeRetained(message(1, { topic: name, payload: Buffer.from(text) }));
   };
   const all = [
-    ...[enqueue(false), enqueue(false), enqueue(true), enqueue(true), acknowledge, identify, release, trim],
+    ...[
+      enqueue(false),
+      enqueue(false),
+      enqueue(true),
+      enqueue(true),
+      again,
+      acknowledge,
+      identify,
+      release,
+      trim,
+    ],
     ...[session, end, subscribe, subscribe, unsubscribe, receive, will, retain],
   ];
   return { all, alone: trim };

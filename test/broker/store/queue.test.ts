@@ -1,7 +1,8 @@
 /** Queues of sessions: order, identifiers, counts, trimming. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { message, queuedOf, queueOf, reopenable } from './fixture.js';
+import { queuedOf, queueOf, reopenable } from './fixture.js';
+import { message } from './message.js';
 
 const c = { id: 'c' };
 
@@ -29,7 +30,7 @@ test('identifiers survive: given with the message, by an update, and of a releas
   const { store } = world;
   void store.outgoingEnqueueCombi([{ clientId: 'c', messageId: 1 }], message(10, { qos: 2 }));
   for (const counter of [11, 12, 13]) void store.outgoingEnqueue({ clientId: 'c' }, message(counter));
-  void store.outgoingUpdate(c, message(12, { messageId: 65_535 }) as never);
+  void store.outgoingUpdate(c, { brokerCounter: 12, messageId: 65_535 });
   await store.outgoingUpdate(c, { cmd: 'pubrel', messageId: 1 });
   const expected = ['pubrel#1', 'm11', 'm12#65535', 'm13'];
   assert.deepEqual(await queueOf(store, 'c'), expected);
@@ -56,6 +57,9 @@ test('an identifier can be given again, and another one to the same message', as
   await store.outgoingAcknowledge(c, { messageId: 6 });
   await store.outgoingUpdate(c, { brokerCounter: 2, messageId: 6 });
   assert.deepEqual(await queueOf(store, 'c'), ['m2#6']);
+  await store.outgoingUpdate(c, { cmd: 'pubrel', messageId: 6 });
+  await assert.rejects(store.outgoingUpdate(c, { brokerCounter: 2, messageId: 7 }), /no such packet/);
+  assert.deepEqual(await queueOf(store, 'c'), ['pubrel#6']);
 });
 
 test('what is not there cannot be updated, and gets no identifier', async (t) => {
@@ -101,6 +105,34 @@ test('a message that is put again replaces the first and counts once', async (t)
   assert.deepEqual(await queueOf(store, 'c'), ['m4', 'longer#3', 'm9']);
   assert.deepEqual(await queuedOf(store, 'c'), { messages: 3, bytes: 10 });
   assert.deepEqual(await queueOf(store, 'new'), ['longer']);
+});
+
+test('a message that is put again may be identified, released and acknowledged at once', async (t) => {
+  const world = await reopenable(t);
+  for (const counter of [1, 5, 9]) await world.store.outgoingEnqueue({ clientId: 'c' }, message(counter));
+  const store = await world.reopen();
+  const again = (counter: number, messageId?: number) =>
+    store.outgoingEnqueueCombi(
+      [{ clientId: 'c', ...(messageId === undefined ? {} : { messageId }) }],
+      message(counter),
+    );
+  await Promise.all([
+    again(1, 11),
+    store.outgoingAcknowledge(c, { messageId: 11 }),
+    again(4),
+    store.outgoingUpdate(c, { brokerCounter: 4, messageId: 14, bytes: 2 }),
+    store.outgoingUpdate(c, { cmd: 'pubrel', messageId: 14 }),
+    again(5, 15),
+    again(5),
+    store.outgoingUpdate(c, { brokerCounter: 5, messageId: 16 }),
+    again(6),
+    store.outgoingUpdate(c, { brokerCounter: 6, messageId: 17 }),
+    store.outgoingClearMessageId(c, { messageId: 17 }),
+  ]);
+  const expected = ['pubrel#14', 'm5#16', 'm9'];
+  assert.deepEqual(await queueOf(store, 'c'), expected);
+  assert.deepEqual(await queuedOf(store, 'c'), { messages: 2, bytes: 4 });
+  assert.deepEqual(await queueOf(await world.reopen(), 'c'), expected);
 });
 
 test('trimming takes the oldest, as many as it must, and their identifiers', async (t) => {

@@ -1,7 +1,9 @@
 /** Sessions from one start to the next. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { message, queuedOf, queueOf, reopenable, sessionsOf } from './fixture.js';
+import { FakeDatabase } from './fake-database.js';
+import { opened, queuedOf, queueOf, reopenable, sessionsOf } from './fixture.js';
+import { message } from './message.js';
 
 const NEVER = 0xffff_ffff;
 
@@ -112,4 +114,37 @@ test('a session that ends while something is looked up in it', async (t) => {
   await Promise.all([absent, replaced]);
   assert.equal(await trimmed, 0);
   assert.deepEqual(await sessionsOf(await world.reopen()), []);
+});
+
+test('messages of an ended session are removed behind, and after the next start if there is no time', async () => {
+  const database = new FakeDatabase();
+  const faults: Error[] = [];
+  const open = () => opened({ database: () => database, onFault: (error) => faults.push(error) });
+  const left = (kinds: RegExp) => [...database.rows.keys()].filter((key) => kinds.test(key)).length;
+  const first = await open();
+  for (let counter = 1; counter <= 2500; counter++) {
+    void first.outgoingEnqueueCombi([{ clientId: 'ends' }, { clientId: 'stays' }], message(counter));
+  }
+  await first.written();
+  await first.endSession('ends');
+  await first.destroy();
+  assert.equal(left(/^g/), 1);
+  assert.ok(left(/^q00000000/) > 0);
+  assert.equal(left(/^[cn]00000000/), 0);
+
+  const second = await open();
+  assert.deepEqual(await queueOf(second, 'ends'), []);
+  while (left(/^g/) > 0) await new Promise(setImmediate);
+  assert.equal(left(/^q00000000/), 0);
+  assert.equal((await queueOf(second, 'stays')).length, 2500);
+
+  await second.written();
+  database.readFault = new Error('Corruption: bad block');
+  await second.endSession('stays');
+  while (faults.length === 0) await new Promise(setImmediate);
+  assert.deepEqual(
+    faults.map((fault) => (fault as { code?: string }).code),
+    ['STORE_UNUSABLE'],
+  );
+  await second.destroy();
 });

@@ -1,0 +1,50 @@
+import { getHeapStatistics } from 'node:v8';
+import type { Message } from '../delivery/message.js';
+import type { TopicTable } from '../delivery/topic-table.js';
+import { ClientStatus } from './client-status.js';
+import type { FigureSources } from './figures.js';
+import { LatestValues } from './latest.js';
+import { ownMessage } from './own-message.js';
+import { SysTree } from './tree.js';
+
+export interface SysOptions {
+  /** Of the broker. */
+  readonly version: string;
+  /** Between two updates of `$SYS/broker/...`, ms; 0: none. */
+  readonly interval: number;
+  readonly clientStatus: boolean;
+}
+
+/** A broker that tells nothing of itself. */
+export const NO_SYS: SysOptions = { version: '', interval: 0, clientStatus: false };
+
+/** What the broker tells of itself under `$SYS`. */
+export class Sys {
+  readonly values: LatestValues;
+  readonly tree: SysTree;
+  /** null: nobody is told who connects and disconnects. */
+  readonly status: ClientStatus | null;
+
+  /** `deliver`: to connected subscribers only. */
+  constructor(
+    { version, interval, clientStatus }: SysOptions,
+    { stats, sessions, router, retained }: Omit<FigureSources, 'heapBytes'>,
+    topics: TopicTable,
+    deliver: (message: Message) => void,
+  ) {
+    this.values = new LatestValues(topics, deliver);
+    this.tree = new SysTree({
+      stats,
+      sessions,
+      router,
+      retained,
+      version,
+      interval,
+      values: this.values,
+      now: () => performance.now(),
+      heapBytes: () => getHeapStatistics().used_heap_size,
+    });
+    const publish = (topic: string, json: string) => deliver(ownMessage(topics, topic, json, false));
+    this.status = clientStatus ? new ClientStatus(publish, Date.now) : null;
+  }
+}
