@@ -113,6 +113,7 @@ export class App {
       id: randomUUID(),
       keys: clock,
       limits: { ...config.limits, connections },
+      shareStrategy: config.sharedSubscriptions.strategy,
       log,
       store,
       wall: () => time.wall() / 1000,
@@ -252,6 +253,7 @@ export class App {
       clientId: 'embedder',
       responseTopic: undefined,
       correlationData: undefined,
+      allowed: true,
     });
   }
 
@@ -291,10 +293,10 @@ export class App {
   async #open(): Promise<void> {
     const { config, requests, transfers } = this;
     for (const stream of config.streams) this.streams.add(stream);
-    this.broker.events.onRequest = ({ topic, payload, properties }, clientId) => {
+    this.broker.events.onRequest = ({ topic, payload, properties }, clientId, allowed) => {
       const verb = topic.slice('$STREAM/'.length);
       const { responseTopic, correlationData } = properties ?? {};
-      void requests.answer({ verb, payload, clientId, responseTopic, correlationData });
+      void requests.answer({ verb, payload, clientId, responseTopic, correlationData, allowed });
     };
     this.broker.events.onTransferPublish = ({ topic }) => transfers.published(topic);
     this.broker.events.onTransferReady = () => transfers.ready();

@@ -108,7 +108,14 @@ export class Connections {
     letIn(client);
     this.#parts.admission.connected(client.conn);
     this.#parts.onNamed(client);
-    const outbox = new Outbox(client, connection.output, session.backlog, limits, stats);
+    const outbox = new Outbox(
+      client,
+      connection.output,
+      session.backlog,
+      limits,
+      stats,
+      connection.topicAliasMaximum,
+    );
     connection.outbox = outbox;
     connection.origin = capture.origin(client.id);
     connection.publisher = new ConnectionPublisher(connection);

@@ -219,9 +219,14 @@ export class Message implements Frame {
     return frame;
   }
 
-  #encode(variant: Variant): Frame {
+  /** For one connection alone; `known`: the alias stands for the topic. */
+  aliased(variant: Variant, alias: number, known: boolean): Frame {
+    return this.#encode(variant, alias, known);
+  }
+
+  #encode(variant: Variant, alias = 0, known = false): Frame {
     const { payloadBuffer, payloadAt, payloadEnd } = this;
-    const { head, idAt } = encodeHead(this, variant);
+    const { head, idAt } = encodeHead(this, variant, alias, known);
     return { head, start: 0, headEnd: head.length, idAt, payloadBuffer, payloadAt, payloadEnd };
   }
 }

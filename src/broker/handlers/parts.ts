@@ -12,21 +12,30 @@ import type { BrokerStats } from '../stats.js';
 import type { LatestValues } from '../sys/latest.js';
 import type { Wills } from '../wills.js';
 
+export interface HandlerLimits {
+  readonly packetBytes: number;
+  readonly topicLevels: number;
+  readonly topicBytes: number;
+  readonly topicAliasMaximum: number;
+  /** Longest keep-alive, ms; 0: any. */
+  readonly keepAlive: number;
+  /** Longest that a session outlives its connection, ms; 0: for ever. */
+  readonly sessionExpiry: number;
+  readonly subscriptionsPerClient: number;
+  /** Messages of QoS 1 and 2 from one client that are not acknowledged. */
+  readonly receiveMaximum: number;
+  /** PUBLISH packets and requests of one client; 0: no limit. */
+  readonly messagesPerSecond: number;
+  readonly requestsPerSecond: number;
+}
+
 /** What handlers work with. */
 export interface HandlerParts {
-  readonly limits: {
-    readonly packetBytes: number;
-    readonly topicLevels: number;
-    readonly topicAliasMaximum: number;
-    /** QoS 2 messages of one MQTT 5 client that it has not released. */
-    readonly receiveMaximum: number;
-    /** Longest keep-alive, ms; 0: any. */
-    readonly keepAlive: number;
-    /** Longest that a session outlives its connection, ms; 0: for ever. */
-    readonly sessionExpiry: number;
-  };
+  readonly limits: HandlerLimits;
   readonly access: Access;
   readonly audit: Audit;
+  /** Monotonic time in ms. */
+  readonly monotonic: () => number;
   readonly keys: Keys;
   readonly pipeline: Pipeline;
   readonly retained: Retained;
@@ -41,8 +50,8 @@ export interface HandlerParts {
   readonly connected: (connection: Connection, session: Session, packet: IConnectPacket) => void;
   /** As aedes knows messages. */
   readonly packetOf: (message: Message) => PublishPacket;
-  /** A PUBLISH on `$STREAM/...`. */
-  readonly onRequest: (packet: PublishPacket, clientId: string) => void;
+  /** A PUBLISH on `$STREAM/...`; `allowed`: the client does not ask too often. */
+  readonly onRequest: (packet: PublishPacket, clientId: string, allowed: boolean) => void;
   /** A PUBLISH of the transfer client. */
   readonly onTransferPublish: (packet: PublishPacket) => void;
   /** The transfer client has subscribed. */
