@@ -224,6 +224,8 @@ test('bounds of the broker', async () => {
     ['limits', 'requestsPerSecond', [0, 1], [-1]],
     ['limits', 'topicLevels', [1], [0]],
     ['limits', 'requests', [1], [0]],
+    ['limits', 'topicAliasMaximum', [0, 65_535], [-1, 65_536]],
+    ['limits', 'receiveMaximum', [1, 65_535], [0, 65_536]],
     ['limits', 'clientQueueMessages', [1], [0]],
     ['limits', 'whenClientQueueFull', ['disconnect', 'drop'], ['queue', '', 1]],
     ['limits', 'stalledAfter', [1, '10s'], [0, '25d']],
