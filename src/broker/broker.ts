@@ -6,6 +6,7 @@ import {
   type InProcessDeliver,
   isClientDelivery,
   type PublishPacket,
+  type PublishProperties,
   storeWithoutSessions,
 } from './aedes-internals.js';
 import { type Capture, NO_CAPTURE, type Origin } from './capture.js';
@@ -50,6 +51,8 @@ export interface BrokerEvents {
   onTransferPublish: (packet: PublishPacket) => void;
   onTransferReady: () => void;
   onTransferGone: () => void;
+  /** Whether a message has gone out of this broker before, and is back. */
+  hasReturned: (properties: PublishProperties) => boolean;
 }
 
 /**
@@ -67,6 +70,7 @@ export class Broker extends AedesBase {
     onTransferPublish: () => {},
     onTransferReady: () => {},
     onTransferGone: () => {},
+    hasReturned: () => false,
   };
   readonly #topics: TopicTable;
   readonly #log: Log;
@@ -131,6 +135,7 @@ export class Broker extends AedesBase {
       onRequest: (packet, clientId) => this.events.onRequest(packet, clientId),
       onTransferPublish: (packet) => this.events.onTransferPublish(packet),
       onTransferReady: () => this.events.onTransferReady(),
+      hasReturned: (properties) => this.events.hasReturned(properties),
     };
     this.#connections = new Connections({
       limits,

@@ -10,5 +10,7 @@ export class BrokerStats {
   refused = 0;
   /** Clients disconnected because too much of QoS 1 and 2 waited for them. */
   quotaDisconnects = 0;
+  /** Not routed: they have gone out over a bridge before. */
+  returned = 0;
   connections = 0;
 }

@@ -39,6 +39,7 @@ const BROKER = [
   'sent_bytes_total',
   'dropped_deliveries_total',
   'refused_publishes_total',
+  'returned_publishes_total',
   'quota_disconnects_total',
   'delivery_queue_messages',
   'delivery_queue_bytes',

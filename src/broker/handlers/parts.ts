@@ -1,4 +1,4 @@
-import type { PublishPacket } from '../aedes-internals.js';
+import type { PublishPacket, PublishProperties } from '../aedes-internals.js';
 import type { Message } from '../delivery/message.js';
 import type { Log } from '../log.js';
 import type { Pipeline } from '../pipeline.js';
@@ -22,4 +22,6 @@ export interface HandlerParts {
   readonly onTransferPublish: (packet: PublishPacket) => void;
   /** The transfer client has subscribed. */
   readonly onTransferReady: () => void;
+  /** Whether a message has gone out of this broker before, and is back. */
+  readonly hasReturned: (properties: PublishProperties) => boolean;
 }

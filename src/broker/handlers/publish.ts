@@ -14,7 +14,11 @@ const QUOTA_EXCEEDED = 0x97;
 /** PUBLISH (MQTT 5 section 3.3). */
 export function handlePublish(parts: HandlerParts, connection: Connection, message: Message): void {
   if (message.qos === 2 && isRepetition(connection, message.id)) return;
-  if (message.known.own) handleOwn(parts, connection, message);
+  const { properties } = message;
+  if (properties !== undefined && parts.hasReturned(properties)) {
+    parts.stats.returned++;
+    acknowledge(connection, message, 0);
+  } else if (message.known.own) handleOwn(parts, connection, message);
   else parts.pipeline.publish(message, connection.origin!, connection.publisher!);
 }
 
