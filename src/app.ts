@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { outletOf, ownPacket, replyBy } from './answers.js';
 import { AuditLog } from './audit-log.js';
+import { Bridges } from './bridges.js';
 import { Broker } from './broker/broker.js';
 import { type Listener, listen } from './broker/listeners.js';
 import { LevelPersistence } from './broker/store/level-persistence.js';
@@ -74,6 +75,7 @@ export class App {
   readonly #clockTimer: NodeJS.Timeout;
   /** Ends the waiting of those who published from inside and have no answer yet. */
   readonly #publishing = new Set<(error: Error) => void>();
+  #bridges: Bridges | null = null;
   #http: HttpInterface | null = null;
   #transferClient: TransferClient | null = null;
   #opened = false;
@@ -292,7 +294,21 @@ export class App {
 
   async #open(): Promise<void> {
     const { config, requests, transfers } = this;
+    const bridges = new Bridges({
+      dataDir: config.dataDir,
+      bridges: config.bridges,
+      broker: this.broker,
+      streams: this.streams,
+      catalog: this.catalog,
+      reader: this.#reader,
+      clock: this.clock,
+      log: this.log,
+      packetBytes: config.limits.packetBytes,
+      newId: randomUUID,
+    });
     for (const stream of config.streams) this.streams.add(stream);
+    await bridges.open();
+    this.#bridges = bridges;
     this.broker.events.onRequest = ({ topic, payload, properties }, clientId, allowed) => {
       const verb = topic.slice('$STREAM/'.length);
       const { responseTopic, correlationData } = properties ?? {};
@@ -307,6 +323,7 @@ export class App {
       const state = () => (this.closing ? 'stopping' : this.#opened ? 'ready' : 'starting');
       this.#http = await HttpInterface.start(config.http, {
         broker: this.broker,
+        bridges,
         catalog: this.catalog,
         clock: this.clock,
         log: this.log,
@@ -321,6 +338,7 @@ export class App {
       this.#transferClient = await TransferClient.start({ connect, log: this.log });
     }
     this.audit.record({ audit: 'config', change: 'started' });
+    bridges.start();
     this.#opened = true;
   }
 
@@ -350,6 +368,8 @@ export class App {
   }
 
   async #closeToClients(): Promise<void> {
+    // First, while what they sent may still be acknowledged and what comes in still has a broker.
+    await this.#bridges?.close();
     const listenersClosed = Promise.all(this.listeners.map((listener) => listener.close()));
     await this.requests.close();
     await this.#transferClient?.close();

@@ -3,7 +3,13 @@ import { type Audit, NO_AUDIT } from '../audit.js';
 import { isOwnTopic } from '../topics.js';
 import { type Access, type Identity, NOT_AUTHORIZED, OPEN_ACCESS } from './access/access.js';
 import { Admission, type AdmissionLimits } from './admission.js';
-import { AedesBase, type AedesClient, type InProcessDeliver, type PublishPacket } from './aedes-internals.js';
+import {
+  AedesBase,
+  type AedesClient,
+  type InProcessDeliver,
+  type PublishPacket,
+  type PublishProperties,
+} from './aedes-internals.js';
 import { type Capture, NO_CAPTURE, type Origin } from './capture.js';
 import { Connections } from './connections.js';
 import { Message } from './delivery/message.js';
@@ -70,6 +76,8 @@ export interface BrokerEvents {
   onTransferPublish: (packet: PublishPacket) => void;
   onTransferReady: () => void;
   onTransferGone: () => void;
+  /** Whether a message has gone out of this broker before, and is back. */
+  hasReturned: (properties: PublishProperties) => boolean;
 }
 
 /**
@@ -91,6 +99,7 @@ export class Broker extends AedesBase {
     onTransferPublish: () => {},
     onTransferReady: () => {},
     onTransferGone: () => {},
+    hasReturned: () => false,
   };
   readonly #topics: TopicTable;
   readonly log: Log;
@@ -183,6 +192,7 @@ export class Broker extends AedesBase {
       onRequest: (packet, clientId, allowed) => this.events.onRequest(packet, clientId, allowed),
       onTransferPublish: (packet) => this.events.onTransferPublish(packet),
       onTransferReady: () => this.events.onTransferReady(),
+      hasReturned: (properties) => this.events.hasReturned(properties),
     };
     this.#connections = new Connections({
       limits,

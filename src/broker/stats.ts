@@ -30,6 +30,8 @@ export class BrokerStats {
   sessionsRefused = 0;
   /** How often a client was not read for a while because it sent too fast. */
   slowedDown = 0;
+  /** Not routed: they have gone out over a bridge before. */
+  returned = 0;
   /** Of now. */
   connections = 0;
   /** Connections that were accepted. */

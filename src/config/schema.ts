@@ -6,6 +6,7 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import { addressesClosed, addressesDiffer } from './addresses.js';
 import { auditSchema } from './audit.js';
+import { bridgeSchema } from './bridge.js';
 import { limitsSchema } from './limits.js';
 import { host, listenerSchema, port } from './listener.js';
 import { persistenceSchema } from './persistence.js';
@@ -41,7 +42,12 @@ export const configSchema = z
       .prefault({}),
     streams: z
       .array(streamSchema)
-      .superRefine(namesDiffer, { when: () => true })
+      .superRefine(namesDiffer('streams'), { when: () => true })
+      .prefault([]),
+    /** Other brokers that messages go to and come from. */
+    bridges: z
+      .array(bridgeSchema)
+      .superRefine(namesDiffer('bridges'), { when: () => true })
       .prefault([]),
     limits: limitsSchema,
     sharedSubscriptions: sharedSubscriptionsSchema,
@@ -64,20 +70,45 @@ export const configSchema = z
     sys: sysSchema.prefault({}),
   })
   .superRefine(addressesDiffer)
-  .superRefine(addressesClosed);
+  .superRefine(addressesClosed)
+  .superRefine(bridgesHaveStreams);
 
-/** Runs even if a stream is wrong elsewhere, so that one start shows all problems: nothing is sure here. */
-function namesDiffer(streams: unknown, context: z.core.$RefinementCtx): void {
-  const seen = new Map<unknown, number>();
-  if (!Array.isArray(streams)) return;
-  for (const [index, stream] of streams.entries()) {
-    const name: unknown = stream?.name;
-    const first = seen.get(name);
-    if (first === undefined) seen.set(name, index);
-    else if (typeof name === 'string') {
-      const message = `"${name}" is the name of streams[${first}] already; choose another`;
-      context.addIssue({ code: 'custom', path: [index, 'name'], message });
+/** Runs even if an item is wrong elsewhere, so that one start shows all problems: nothing is sure here. */
+function namesDiffer(list: string) {
+  return (items: unknown, context: z.core.$RefinementCtx): void => {
+    const seen = new Map<unknown, number>();
+    if (!Array.isArray(items)) return;
+    for (const [index, item] of items.entries()) {
+      const name: unknown = item?.name;
+      const first = seen.get(name);
+      if (first === undefined) seen.set(name, index);
+      else if (typeof name === 'string') {
+        const message = `"${name}" is the name of ${list}[${first}] already; choose another`;
+        context.addIssue({ code: 'custom', path: [index, 'name'], message });
+      }
     }
+  };
+}
+
+/** Only of streams that are there from the start, and whose messages stay until they are in files. */
+function bridgesHaveStreams(
+  {
+    bridges,
+    streams,
+  }: { bridges: readonly { stream?: string }[]; streams: readonly Pick<StreamConfig, 'name' | 'ring'>[] },
+  context: z.core.$RefinementCtx,
+) {
+  const rings = new Map(streams.map(({ name, ring }) => [name, ring]));
+  for (const [index, { stream }] of bridges.entries()) {
+    if (stream === undefined) continue;
+    const ring = rings.get(stream);
+    let message: string | undefined;
+    if (ring === undefined) {
+      message = `there is no stream ${shown(stream)}; known are ${[...rings.keys()].join(', ') || 'none'}`;
+    } else if (ring.whenFull === 'return') {
+      message = `is ${shown(stream)}, whose messages are handed over (ring.whenFull: return); choose another`;
+    }
+    if (message) context.addIssue({ code: 'custom', path: ['bridges', index, 'stream'], message });
   }
 }
 
@@ -88,6 +119,7 @@ export type ConfigInput = z.input<typeof configSchema>;
 export type StreamConfig = z.output<typeof streamSchema>;
 /** What an embedder writes: every key but `name` and `topics` may be left out. */
 export type StreamInput = z.input<typeof streamSchema>;
+export type BridgeConfig = z.output<typeof bridgeSchema>;
 export type ListenerConfig = z.output<typeof listenerSchema>;
 
 /** @throws CONFIG_INVALID with all problems, one a line; `source` is what each line begins with. */

@@ -176,6 +176,12 @@ export const BROKER_SERIES: readonly Series<BrokerNow>[] = [
   },
   {
     kind: 'counter',
+    name: 'returned_publishes_total',
+    help: 'Messages not routed, because they have gone out of this broker over a bridge before.',
+    read: ({ broker }) => broker.stats.returned,
+  },
+  {
+    kind: 'counter',
     name: 'quota_disconnects_total',
     help: 'Clients disconnected because too many messages of QoS 1 and 2 waited for them.',
     read: ({ broker }) => broker.stats.quotaDisconnects,

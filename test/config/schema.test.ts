@@ -16,6 +16,7 @@ test('every key has a default', () => {
     allowAnonymous: false,
     http: { enabled: true, host: '127.0.0.1', port: 8081 },
     streams: [],
+    bridges: [],
     limits: {
       packetBytes: 64 * 2 ** 20,
       clientQueueBytes: 16 * 2 ** 20,

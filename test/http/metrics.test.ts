@@ -55,6 +55,7 @@ const BROKER = [
   'sent_bytes_total',
   'dropped_deliveries_total',
   'refused_publishes_total',
+  'returned_publishes_total',
   'quota_disconnects_total',
   'receive_maximum_disconnects_total',
   'refused_subscriptions_total',

@@ -1,7 +1,7 @@
 import type { IConnectPacket } from 'mqtt-packet';
 import type { Audit } from '../../audit.js';
 import type { Access } from '../access/access.js';
-import type { PublishPacket } from '../aedes-internals.js';
+import type { PublishPacket, PublishProperties } from '../aedes-internals.js';
 import type { Connection } from '../connection.js';
 import type { Message } from '../delivery/message.js';
 import type { Keys, Pipeline } from '../pipeline.js';
@@ -56,4 +56,6 @@ export interface HandlerParts {
   readonly onTransferPublish: (packet: PublishPacket) => void;
   /** The transfer client has subscribed. */
   readonly onTransferReady: () => void;
+  /** Whether a message has gone out of this broker before, and is back. */
+  readonly hasReturned: (properties: PublishProperties) => boolean;
 }

@@ -27,7 +27,11 @@ export function handlePublish(parts: HandlerParts, connection: Connection, messa
   }
   if (parts.limits.messagesPerSecond > 0) slowDown(parts, connection);
   if (message.qos === 2 && isRepetition(connection, message.id)) return;
-  if (message.known.own) handleOwn(parts, connection, message);
+  const { properties } = message;
+  if (properties !== undefined && parts.hasReturned(properties)) {
+    parts.stats.returned++;
+    acknowledge(connection, message, 0, null);
+  } else if (message.known.own) handleOwn(parts, connection, message);
   else parts.pipeline.publish(message, connection.origin!, connection.publisher!);
 }
 
