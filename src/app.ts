@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { openAccess } from './access.js';
 import { outletOf, ownPacket, replyBy } from './answers.js';
 import { AuditLog } from './audit-log.js';
+import { Bridges } from './bridges.js';
 import type { Access } from './broker/access/access.js';
 import { Broker } from './broker/broker.js';
 import { type Listener, listen } from './broker/listeners.js';
@@ -77,6 +78,7 @@ export class App {
   readonly #clockTimer: NodeJS.Timeout;
   /** Ends the waiting of those who published from inside and have no answer yet. */
   readonly #publishing = new Set<(error: Error) => void>();
+  #bridges: Bridges | null = null;
   #http: HttpInterface | null = null;
   #transferClient: TransferClient | null = null;
   #opened = false;
@@ -118,6 +120,7 @@ export class App {
       id: randomUUID(),
       keys: clock,
       limits: { ...config.limits, connections },
+      shareStrategy: config.sharedSubscriptions.strategy,
       log,
       store,
       wall: () => time.wall() / 1000,
@@ -260,6 +263,7 @@ export class App {
       clientId: 'embedder',
       responseTopic: undefined,
       correlationData: undefined,
+      allowed: true,
     });
   }
 
@@ -304,8 +308,22 @@ export class App {
 
   async #open(): Promise<void> {
     const { config, requests, transfers } = this;
+    const bridges = new Bridges({
+      dataDir: config.dataDir,
+      bridges: config.bridges,
+      broker: this.broker,
+      streams: this.streams,
+      catalog: this.catalog,
+      reader: this.#reader,
+      clock: this.clock,
+      log: this.log,
+      packetBytes: config.limits.packetBytes,
+      newId: randomUUID,
+    });
     for (const stream of config.streams) this.streams.add(stream);
-    this.broker.events.onRequest = ({ topic, payload, properties }, who) => {
+    await bridges.open();
+    this.#bridges = bridges;
+    this.broker.events.onRequest = ({ topic, payload, properties }, who, allowed) => {
       const verb = topic.slice('$STREAM/'.length);
       const { clientId } = who;
       const { responseTopic, correlationData } = properties ?? {};
@@ -313,7 +331,7 @@ export class App {
         mayRead: (filter: string) => this.access.mayReadHistory(who, filter),
         mayPublish: (topic: string) => this.access.mayPublish(who, topic),
       };
-      void requests.answer({ verb, payload, clientId, responseTopic, correlationData, rights });
+      void requests.answer({ verb, payload, clientId, responseTopic, correlationData, allowed, rights });
     };
     this.broker.events.onTransferPublish = ({ topic }) => transfers.published(topic);
     this.broker.events.onTransferReady = () => transfers.ready();
@@ -324,6 +342,7 @@ export class App {
       const state = () => (this.closing ? 'stopping' : this.#opened ? 'ready' : 'starting');
       this.#http = await HttpInterface.start(config.http, {
         broker: this.broker,
+        bridges,
         catalog: this.catalog,
         clock: this.clock,
         log: this.log,
@@ -338,6 +357,7 @@ export class App {
       this.#transferClient = await TransferClient.start({ connect, log: this.log });
     }
     this.audit.record({ audit: 'config', change: 'started' });
+    bridges.start();
     this.#opened = true;
   }
 
@@ -367,6 +387,8 @@ export class App {
   }
 
   async #closeToClients(): Promise<void> {
+    // First, while what they sent may still be acknowledged and what comes in still has a broker.
+    await this.#bridges?.close();
     const listenersClosed = Promise.all(this.listeners.map((listener) => listener.close()));
     await this.requests.close();
     await this.#transferClient?.close();

@@ -90,7 +90,7 @@ export const ERRORS = {
     status: 409,
   },
   REQUEST_LIMIT: {
-    message: '%d requests are being answered already; wait for one to end',
+    message: 'too many requests: %s; wait and ask again',
     reason: 0x97,
     status: 429,
   },

@@ -49,6 +49,8 @@ export class Streams {
   readonly #lastKeyBefore: number;
   /** Why the last attempt to write a file failed, by stream. */
   readonly #failing = new Map<string, string>();
+  /** Files are over the limits and not listed any more. */
+  onRetired: (stream: string, files: readonly FileEntry[]) => void = () => {};
   #retention!: NodeJS.Timeout;
   #recorder!: Recorder;
 
@@ -179,6 +181,7 @@ export class Streams {
     );
     if (stream === undefined) return;
     stream.committed(upTo, file.lastKey);
+    for (const follower of stream.followers) follower.written();
     stream.stats.flushes++;
     stream.stats.flushSeconds += info.seconds;
     stream.stats.rowsWritten += file.rows;
@@ -198,13 +201,14 @@ export class Streams {
     );
   }
 
-  #recording({ name, ring }: Stream): Sink {
+  #recording({ followers, name, ring }: Stream): Sink {
     const { doorbell } = this.#recorder;
     let due = false;
     const publish = () => {
       due = false;
       ring.publish();
       doorbell.ring();
+      for (const follower of followers) follower.captured();
     };
     return {
       captured: () => {
@@ -229,7 +233,12 @@ export class Streams {
   }
 
   #replaced(lost: readonly StreamCount[]): void {
-    for (const { stream } of lost) this.#held.get(stream)?.stream.recorderLost();
+    for (const { stream: name } of lost) {
+      const stream = this.#held.get(name)?.stream;
+      if (stream === undefined) continue;
+      stream.recorderLost();
+      for (const follower of stream.followers) follower.written();
+    }
   }
 
   #retain(name: string): void {
@@ -238,6 +247,9 @@ export class Streams {
     const { catalog, clock, log } = this.#options;
     catalog
       .retain(name, config.retention, clock.now())
+      .then((files) => {
+        if (files.length > 0) this.onRetired(name, files);
+      })
       .catch((error: unknown) => log.error({ stream: name, err: error }, 'old files could not be deleted'));
   }
 }

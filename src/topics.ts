@@ -3,6 +3,7 @@
 /** Topics below these, and these, only the broker and its transfer client publish; never captured. */
 const OWN_ROOTS = ['$SYS', '$STREAM', 'MQfile', 'ParquetFile'];
 const MOST_BYTES = 65_535;
+const SHARE = '$share/';
 /** Characters, of at most three bytes. */
 const MOST_TAIL = 21_000;
 /** What a text that names something should not have [MQTT-1.5.4-1]. */
@@ -37,6 +38,24 @@ export function filterFault(filter: string): string | null {
   return null;
 }
 
+/** The group and the filter of a shared subscription, `$share/<group>/<filter>`; null: it is none. */
+export function sharedFilter(filter: string): { group: string; filter: string } | null {
+  if (!filter.startsWith(SHARE)) return null;
+  const end = filter.indexOf('/', SHARE.length);
+  if (end === -1) return { group: filter.slice(SHARE.length), filter: '' };
+  return { group: filter.slice(SHARE.length, end), filter: filter.slice(end + 1) };
+}
+
+/** Why what is subscribed to, shared or not, is not well-formed, or null if it is. */
+export function subscribedFault(filter: string): string | null {
+  const shared = sharedFilter(filter);
+  if (shared === null) return filterFault(filter);
+  if (shared.group === '' || /[+#]/.test(shared.group)) {
+    return 'the name of a share has at least one character, and neither "+" nor "#" [MQTT-4.8.2-1]';
+  }
+  return filterFault(shared.filter) ?? filterFault(filter);
+}
+
 /** Why a topic name cannot be published to, or null if it can. */
 export function topicFault(topic: string): string | null {
   if (topic.length === 0) return 'a topic name has at least one character [MQTT-4.7.3-1]';
@@ -63,9 +82,16 @@ export function hasControlCharacter(text: string): boolean {
   return CONTROL_CHARACTER.test(text);
 }
 
+/** Why a topic or filter is longer than allowed, or null if it is not. `most` in bytes. */
+export function lengthFault(text: string, most: number): string | null {
+  return text.length * 3 > most && Buffer.byteLength(text) > most
+    ? `the topic has more than ${most} bytes`
+    : null;
+}
+
 /** Counted in UTF-8, where a character of UTF-16 has at most 3 bytes: most texts need no counting. */
 function tooLong(text: string): boolean {
-  return text.length * 3 > MOST_BYTES && Buffer.byteLength(text) > MOST_BYTES;
+  return lengthFault(text, MOST_BYTES) !== null;
 }
 
 /** A test for one well-formed filter. A leading wildcard does not match a topic that starts with `$` [MQTT-4.7.2-1]. */

@@ -96,6 +96,20 @@ test('a request that is wrong is answered, and the connection lives on', async (
   assert.equal(client.connected, true);
 });
 
+test('a client that asks too often is told so; the embedder is not', async (t) => {
+  const { app, client } = await rig(t, { limits: { requestsPerSecond: 1 } });
+  // One a second, of 100 at once: whatever the machine does meanwhile, most are too many.
+  const answers = received(client, '$STREAM/result/', 100);
+  for (let i = 0; i < 100; i++)
+    client.publish('$STREAM/files', JSON.stringify({ id: `r${i}`, stream: 'vehicle' }));
+  const codes = (await answers).map((packet) => answerOf(packet).error?.code ?? 'ok');
+  assert.ok(codes.includes('ok'));
+  assert.ok(codes.filter((code) => code === 'REQUEST_LIMIT').length > 50);
+  for (let i = 0; i < 5; i++) {
+    assert.equal((await app.request('files', { id: 'mine', stream: 'vehicle' })).ok, true);
+  }
+});
+
 test('a client with a hostile id gets its answer or none, and the broker lives on', async (t) => {
   const { client, url } = await rig(t, { limits: { connectBytes: '128KiB' } });
   for (const clientId of ['a+#b', 'x'.repeat(65_535), '日'.repeat(21_845), '__proto__']) {

@@ -66,6 +66,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   exchange: ['ring', 'clock', 'recorder', 'topics.ts', 'errors.ts'],
   query: ['ring', 'catalog', 'clock', 'exchange', 'thread-priority.ts', 'topics.ts', 'audit.ts', 'errors.ts'],
   transfer: ['topics.ts', 'errors.ts'],
+  bridge: ['ring', 'catalog', 'recorder', 'exchange', 'query', 'transfer', 'topics.ts', 'errors.ts'],
   broker: ['topics.ts', 'addresses.ts', 'audit.ts', 'errors.ts'],
   config: ['topics.ts', 'addresses.ts', 'errors.ts'],
 };

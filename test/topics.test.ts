@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { filterFault, isOwnTopic, topicFault, topicMatcher, topicTail } from '../src/topics.js';
+import {
+  filterFault,
+  isOwnTopic,
+  lengthFault,
+  sharedFilter,
+  subscribedFault,
+  topicFault,
+  topicMatcher,
+  topicTail,
+} from '../src/topics.js';
 import { generator } from './catalog/generator.js';
 
 /** MQTT 5, section 4.7, level by level. */
@@ -121,6 +130,40 @@ test("the broker's own topics are four roots and all below", () => {
   }
   for (const other of ['a', '/', '$', 'M', 'P', 'vehicle/MQfile', '$share/g/a'])
     assert.ok(!isOwnTopic(other));
+});
+
+test('a shared subscription has a group and a filter', () => {
+  assert.deepEqual(sharedFilter('$share/g/a/+/#'), { group: 'g', filter: 'a/+/#' });
+  assert.deepEqual(sharedFilter('$share/__proto__//'), { group: '__proto__', filter: '/' });
+  for (const good of ['$share/g/#', '$share/g//', '$share/$share/$SYS/#', '$share/é/+', 'a/#', '$share']) {
+    assert.equal(subscribedFault(good), null, good);
+  }
+  for (const plain of ['$share', '$shared/g/a', 'share/g/a', '/$share/g/a', '$SHARE/g/a']) {
+    assert.equal(sharedFilter(plain), null, plain);
+  }
+  const bad = ['$share/', '$share/g', '$share/g/', '$share//a', '$share/+/a', '$share/#', '$share/g#/a'];
+  for (const one of [
+    ...bad,
+    '$share/g/a#',
+    '$share/g/a/#/b',
+    '$share/g\0/a',
+    `$share/g/${'a'.repeat(65_530)}`,
+  ]) {
+    assert.equal(typeof subscribedFault(one), 'string', one.slice(0, 20));
+  }
+});
+
+test('lengths are counted in UTF-8', () => {
+  for (const [text, bytes] of [
+    ['', 0],
+    ['abc', 3],
+    ['é', 2],
+    ['日本', 6],
+    ['😀', 4],
+  ] as const) {
+    assert.equal(lengthFault(text, bytes), null);
+    if (bytes > 0) assert.match(lengthFault(text, bytes - 1)!, new RegExp(`more than ${bytes - 1} bytes`));
+  }
 });
 
 test('a client id as the end of a topic', () => {

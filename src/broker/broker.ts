@@ -3,12 +3,20 @@ import { type Audit, NO_AUDIT } from '../audit.js';
 import { isOwnTopic } from '../topics.js';
 import { type Access, type Identity, NOT_AUTHORIZED, OPEN_ACCESS } from './access/access.js';
 import { Admission, type AdmissionLimits } from './admission.js';
-import { AedesBase, type AedesClient, type InProcessDeliver, type PublishPacket } from './aedes-internals.js';
+import {
+  AedesBase,
+  type AedesClient,
+  type InProcessDeliver,
+  type PublishPacket,
+  type PublishProperties,
+} from './aedes-internals.js';
 import { type Capture, NO_CAPTURE, type Origin } from './capture.js';
 import { Connections } from './connections.js';
 import { Message } from './delivery/message.js';
 import type { OutboxLimits } from './delivery/outbox.js';
-import { Router, type Target } from './delivery/router.js';
+import { Router } from './delivery/router.js';
+import type { ShareStrategy } from './delivery/share.js';
+import type { Target } from './delivery/target.js';
 import { TopicTable } from './delivery/topic-table.js';
 import { Turn } from './delivery/turn.js';
 import { variantOf } from './delivery/variant.js';
@@ -16,14 +24,14 @@ import { duplexPair } from './duplex-pair.js';
 import { handleAcknowledgement } from './handlers/acks.js';
 import { handleConnect } from './handlers/connect.js';
 import { handlePacket } from './handlers/handlers.js';
-import type { HandlerParts } from './handlers/parts.js';
+import type { HandlerLimits, HandlerParts } from './handlers/parts.js';
 import { handlePublish } from './handlers/publish.js';
 import { insidePublisher } from './inside-publisher.js';
 import type { Log } from './log.js';
 import { type Keys, NOBODY, Pipeline } from './pipeline.js';
 import type { PublishLimits } from './reading/publish-reader.js';
-import { Retained } from './retained.js';
-import { Sessions } from './sessions.js';
+import { Retained, type RetainedLimits } from './retained.js';
+import { type SessionLimits, Sessions } from './sessions.js';
 import { BrokerStats } from './stats.js';
 import type { LevelPersistence } from './store/level-persistence.js';
 import { StoreOfSession } from './store/session-part.js';
@@ -31,17 +39,15 @@ import { unawaited } from './store/unawaited.js';
 import { NO_SYS, Sys, type SysOptions } from './sys/sys.js';
 import { Wills } from './wills.js';
 
-export interface BrokerLimits extends OutboxLimits, PublishLimits, AdmissionLimits {
-  /** Largest CONNECT and largest packet taken, bytes. */
+export interface BrokerLimits
+  extends OutboxLimits,
+    SessionLimits,
+    RetainedLimits,
+    HandlerLimits,
+    PublishLimits,
+    AdmissionLimits {
+  /** Largest CONNECT taken, bytes. */
   readonly connectBytes: number;
-  readonly packetBytes: number;
-  readonly topicLevels: number;
-  /** Longest keep-alive, ms; 0: any. */
-  readonly keepAlive: number;
-  /** Longest that a session outlives its connection, ms; 0: for ever. */
-  readonly sessionExpiry: number;
-  /** QoS 2 messages of one MQTT 5 client that it has not released. */
-  readonly receiveMaximum: number;
 }
 
 export interface BrokerOptions {
@@ -55,6 +61,7 @@ export interface BrokerOptions {
   readonly wall?: () => number;
   readonly capture?: Capture;
   readonly access?: Access;
+  readonly shareStrategy?: ShareStrategy;
   readonly audit?: Audit;
   readonly sys?: SysOptions;
   /** Milliseconds that only rise. */
@@ -63,12 +70,14 @@ export interface BrokerOptions {
 
 /** What the rest of the house hears from the broker. */
 export interface BrokerEvents {
-  /** A client published on `$STREAM/...`. */
-  onRequest: (packet: PublishPacket, who: Identity) => void;
+  /** A client published on `$STREAM/...`; not `allowed`: it asks too often, and is to be told so. */
+  onRequest: (packet: PublishPacket, who: Identity, allowed: boolean) => void;
   /** The transfer client published; it is ready for requests; it is gone. */
   onTransferPublish: (packet: PublishPacket) => void;
   onTransferReady: () => void;
   onTransferGone: () => void;
+  /** Whether a message has gone out of this broker before, and is back. */
+  hasReturned: (properties: PublishProperties) => boolean;
 }
 
 /**
@@ -82,7 +91,7 @@ export class Broker extends AedesBase {
   readonly admission: Admission;
   readonly limits: BrokerLimits;
   readonly retained: Retained;
-  readonly router = new Router();
+  readonly router: Router;
   readonly sessions: Sessions;
   readonly sys: Sys;
   readonly events: BrokerEvents = {
@@ -90,6 +99,7 @@ export class Broker extends AedesBase {
     onTransferPublish: () => {},
     onTransferReady: () => {},
     onTransferGone: () => {},
+    hasReturned: () => false,
   };
   readonly #topics: TopicTable;
   readonly log: Log;
@@ -122,8 +132,9 @@ export class Broker extends AedesBase {
     this.admission = new Admission(limits, this.stats, log, audit, now);
     this.limits = limits;
     this.#aedesTopics = `$SYS/${id}/`;
-    this.retained = new Retained(id, (packet) => unawaited(store.storeRetained(packet)));
-    this.#topics = new TopicTable(limits.topicLevels);
+    this.router = new Router(options.shareStrategy);
+    this.retained = new Retained(id, limits, (packet) => unawaited(store.storeRetained(packet)));
+    this.#topics = new TopicTable(limits.topicLevels, limits.topicBytes);
     this.#wills = new Wills({
       store,
       publish: (identity, packet, done) => this.#publishWill(identity, packet, done),
@@ -155,6 +166,7 @@ export class Broker extends AedesBase {
       capture,
       router: this.router,
       retained: this.retained,
+      stats: this.stats,
       store: { written: () => store.unwritten },
       onFault: (error) => this.log.error({ err: error }, 'a message could not be stored or delivered'),
       onPublished: {
@@ -167,6 +179,7 @@ export class Broker extends AedesBase {
       keys,
       wills: this.#wills,
       limits,
+      monotonic: now,
       audit,
       pipeline: this.#pipeline,
       retained: this.retained,
@@ -177,9 +190,10 @@ export class Broker extends AedesBase {
       claim: (connection) => this.#connections.claim(connection),
       connected: (connection, session, packet) => this.#connections.connected(connection, session, packet),
       packetOf: (message) => message.packet(id),
-      onRequest: (packet, who) => this.events.onRequest(packet, who),
+      onRequest: (packet, who, allowed) => this.events.onRequest(packet, who, allowed),
       onTransferPublish: (packet) => this.events.onTransferPublish(packet),
       onTransferReady: () => this.events.onTransferReady(),
+      hasReturned: (properties) => this.events.hasReturned(properties),
     };
     this.#connections = new Connections({
       limits,

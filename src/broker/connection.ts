@@ -22,6 +22,7 @@ import type { ReadingSocket } from './reading/socket.js';
 import { refuse, refuseFirst } from './refusal.js';
 import type { Session } from './session.js';
 import type { BrokerStats } from './stats.js';
+import type { TokenBucket } from './token-bucket.js';
 
 /** What is done with what a connected client sends. */
 export interface Handlers {
@@ -85,6 +86,13 @@ export class Connection implements Flushable {
   outbox: Outbox | null = null;
   origin: Origin | null = null;
   publisher: Publisher | null = null;
+  /** How many topic aliases the client takes. */
+  topicAliasMaximum = 0;
+  /** How many messages of QoS 1 are not acknowledged yet. */
+  unacknowledged = 0;
+  /** How often it may publish, and ask; null: it did not yet, or may as it likes. */
+  publishes: TokenBucket | null = null;
+  requests: TokenBucket | null = null;
   /** Its client identifier and its session may be another connection's already. */
   left = false;
   /** Why it ends: the first reason, and the code of the DISCONNECT if it is known. */

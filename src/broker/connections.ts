@@ -109,7 +109,15 @@ export class Connections {
     this.#parts.admission.connected(client.conn);
     this.#parts.onNamed(client);
     const mayReceive = (topic: string) => access.mayReceive(session.identity, topic);
-    const outbox = new Outbox(client, connection.output, session.backlog, limits, stats, mayReceive);
+    const outbox = new Outbox(
+      client,
+      connection.output,
+      session.backlog,
+      limits,
+      stats,
+      connection.topicAliasMaximum,
+      mayReceive,
+    );
     connection.outbox = outbox;
     connection.origin = capture.origin(client.id);
     connection.publisher = new ConnectionPublisher(connection);

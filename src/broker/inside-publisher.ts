@@ -21,7 +21,7 @@ export function insidePublisher(finished: (error: Error | null) => void): Publis
         done();
       });
     },
-    published: (_message, _refused, safe) => {
+    published: (_message, _reason, safe) => {
       const settled = (error: Error | null) => {
         outcome = error;
         done();

@@ -1,8 +1,16 @@
 import type { PublishPacket } from './aedes-internals.js';
 import type { Capture, Origin } from './capture.js';
 import type { Message } from './delivery/message.js';
-import type { Route, Router, Target } from './delivery/router.js';
+import type { Outbox } from './delivery/outbox.js';
+import { NOWHERE, type Route, type Router } from './delivery/router.js';
+import type { Share } from './delivery/share.js';
+import type { Target } from './delivery/target.js';
 import type { Retained } from './retained.js';
+import type { BrokerStats } from './stats.js';
+
+const SUCCESS = 0;
+const NO_MATCHING_SUBSCRIBERS = 0x10;
+const QUOTA_EXCEEDED = 0x97;
 
 /** Gives the keys. */
 export interface Keys {
@@ -17,10 +25,10 @@ export interface Publisher {
   held(): void;
   released(): void;
   /**
-   * It is captured and on its way. `refused`: a stream that wanted it did not take it. `safe`: when those who are away
-   * can be sure to get it; null: they can. `wanted`: somebody gets it.
+   * It is captured and on its way. `reason`: an MQTT 5 reason code. `safe`: when those who are away
+   * can be sure to get it; null: they can.
    */
-  published(message: Message, refused: boolean, safe: Promise<void> | null, wanted: boolean): void;
+  published(message: Message, reason: number, safe: Promise<void> | null): void;
   /** All who get it have enough to do: what comes after it should wait for one of them. */
   congested(route: Route): void;
 }
@@ -45,6 +53,7 @@ export interface PipelineParts {
   readonly capture: Capture;
   readonly router: Router;
   readonly retained: Retained;
+  readonly stats: BrokerStats;
   readonly store: Store;
   readonly onFault: (error: unknown) => void;
   /** Whoever wants every message as aedes knows them. */
@@ -76,7 +85,7 @@ export class Pipeline {
   deliver(message: Message, busy: (target: Target) => void): void {
     const route = this.#parts.router.find(message.topic);
     this.#emit(message, route, false);
-    for (const target of route.targets) if (target.session.outbox?.busy === true) busy(target);
+    for (const target of takersOf(route)) if (target.session.outbox?.busy === true) busy(target);
   }
 
   /** To functions of this process only. */
@@ -86,9 +95,8 @@ export class Pipeline {
 
   /** Calls back when no subscriber of the topic has more waiting than it should. */
   whenTaken(topic: string, callback: () => void): void {
-    const busy = this.#parts.router
-      .find(topic)
-      .targets.map(({ session }) => session.outbox)
+    const busy = takersOf(this.#parts.router.find(topic))
+      .map(({ session }) => session.outbox)
       .filter((outbox) => outbox?.busy === true);
     let left = busy.length;
     if (left === 0) callback();
@@ -115,13 +123,22 @@ export class Pipeline {
       taken = capture.take(origin, message, message.key);
     }
     message.clientId = origin.clientId;
-    if (message.retain) this.#parts.retained.store(message);
     const route = this.#parts.router.route(message.known);
-    const wanted = route.targets.length > 0 || route.functions.length > 0;
+    let reason = taken ? (route === NOWHERE ? NO_MATCHING_SUBSCRIBERS : SUCCESS) : QUOTA_EXCEEDED;
+    if (message.retain && !this.#retain(message)) reason = QUOTA_EXCEEDED;
     const congested = this.#emit(message, route, true);
     if (congested) publisher.congested(route);
-    publisher.published(message, !taken, message.qos > 0 ? this.#parts.store.written() : null, wanted);
+    publisher.published(message, reason, message.qos > 0 ? this.#parts.store.written() : null);
     return true;
+  }
+
+  /** False: it does not fit. */
+  #retain(message: Message): boolean {
+    const { retained, stats } = this.#parts;
+    const fits = retained.fits(message);
+    if (!fits) stats.retainedRefused++;
+    retained.store(message);
+    return fits;
   }
 
   /**
@@ -129,7 +146,7 @@ export class Pipeline {
    * all have enough to do.
    */
   #emit(message: Message, route: Route, keep: boolean): boolean {
-    const { targets, functions } = route;
+    const { targets, shares, functions } = route;
     let free = false;
     let congested = false;
     for (let i = 0; i < targets.length; i++) {
@@ -150,10 +167,22 @@ export class Pipeline {
       if (outbox.congested) congested = true;
       else free = true;
     }
+    for (let i = 0; i < shares.length; i++) {
+      const outbox = this.#share(message, shares[i], keep);
+      if (outbox?.congested === true) congested = true;
+      else if (outbox !== null) free = true;
+    }
     if (functions.length > 0) this.#call(message, route);
     const { onPublished, brokerId } = this.#parts;
     if (onPublished.wanted()) onPublished.call(message.packet(brokerId));
     return congested && !free;
+  }
+
+  /** The outbox of who is connected and has it. */
+  #share(message: Message, share: Share, keep: boolean): Outbox | null {
+    const taker = share.deliver(message, keep ? message.key : 0);
+    if (taker === null) this.#parts.stats.dropped++;
+    return taker === null ? null : taker.session.outbox;
   }
 
   #call(message: Message, { functions }: Route): void {
@@ -166,6 +195,12 @@ export class Pipeline {
       }
     }
   }
+}
+
+/** Who got the last message of a route. */
+function takersOf({ targets, shares }: Route): readonly Target[] {
+  if (shares.length === 0) return targets;
+  return [...targets, ...shares.flatMap(({ last }) => last ?? [])];
 }
 
 function noop(): void {}

@@ -19,7 +19,7 @@ export function refuse(client: AedesClient, output: Output, { text, reason }: Pa
     return;
   }
   client.broker.emit('clientError', client, error);
-  output.packet(Buffer.of(DISCONNECT, 1, reason));
+  output.last(Buffer.of(DISCONNECT, 1, reason));
   setImmediate(() => client.close());
 }
 

@@ -5,16 +5,28 @@ import { Message } from './delivery/message.js';
 import type { TopicTable } from './delivery/topic-table.js';
 import type { StoredMessage } from './store/packet-codec.js';
 
+const NOTHING = Buffer.alloc(0);
+
+export interface RetainedLimits {
+  readonly retainedMessages: number;
+  /** Of payload. */
+  readonly retainedBytes: number;
+}
+
 /** Retained messages by topic: memory answers at once and in order, the store follows. */
 export class Retained {
   readonly #messages = new Map<string, Message>();
   readonly #brokerId: string;
   readonly #put: (packet: PublishPacket) => void;
+  readonly #limits: RetainedLimits;
   #bytes = 0;
+  /** When expired ones were looked for, wall time in ms. */
+  #lookedAt = 0;
 
   /** `put`: into the store, where an empty payload removes a message. */
-  constructor(brokerId: string, put: (packet: PublishPacket) => void) {
+  constructor(brokerId: string, limits: RetainedLimits, put: (packet: PublishPacket) => void) {
     this.#brokerId = brokerId;
+    this.#limits = limits;
     this.#put = put;
   }
 
@@ -35,16 +47,28 @@ export class Retained {
     }
   }
 
-  /** Keeps a message as its topic's retained one; an empty payload removes it [MQTT-3.3.1-6]. */
+  /** Whether a message can be kept within the limits; those of the broker itself always can. */
+  fits(message: Message): boolean {
+    if (message.payloadBytes === 0 || message.known.own || this.#hasRoom(message)) return true;
+    this.#forgetExpired(Date.now());
+    return this.#hasRoom(message);
+  }
+
+  /**
+   * Keeps a message as its topic's retained one; an empty payload removes it [MQTT-3.3.1-6]. So does one that does not
+   * fit: nobody is told what holds no more.
+   */
   store(message: Message): void {
+    const removes = message.payloadBytes === 0 || !this.fits(message);
     this.#bytes -= this.#messages.get(message.topic)?.payloadBytes ?? 0;
-    if (message.payloadBytes === 0) {
+    if (removes) {
       this.#messages.delete(message.topic);
+      this.#put({ ...message.packet(this.#brokerId), payload: NOTHING });
     } else {
       message.detach();
       this.#keep(message);
+      this.#put(message.packet(this.#brokerId));
     }
-    this.#put(message.packet(this.#brokerId));
   }
 
   /** The messages that a new subscription gets. */
@@ -57,6 +81,24 @@ export class Retained {
     const matches = topicMatcher(filter);
     for (const [topic, message] of this.#messages)
       if (matches(topic) && !expired(message, now)) yield message;
+  }
+
+  #hasRoom({ topic, payloadBytes }: Message): boolean {
+    const before = this.#messages.get(topic);
+    const bytes = this.#bytes - (before?.payloadBytes ?? 0) + payloadBytes;
+    const { retainedMessages, retainedBytes } = this.#limits;
+    return bytes <= retainedBytes && (before !== undefined || this.count < retainedMessages);
+  }
+
+  /** Not more often than once a second: the work grows with their number. */
+  #forgetExpired(now: number): void {
+    if (Math.abs(now - this.#lookedAt) < 1000) return;
+    this.#lookedAt = now;
+    for (const [topic, message] of this.#messages) {
+      if (!expired(message, now)) continue;
+      this.#messages.delete(topic);
+      this.#bytes -= message.payloadBytes;
+    }
   }
 
   #keep(message: Message): void {

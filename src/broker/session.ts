@@ -1,6 +1,6 @@
 import type { Access, Identity } from './access/access.js';
 import type { AedesClient } from './aedes-internals.js';
-import { Backlog, type BacklogLimits, type KeptDeliveries } from './delivery/backlog.js';
+import { Backlog, type BacklogLimits, type Delivery, type KeptDeliveries } from './delivery/backlog.js';
 import type { Message } from './delivery/message.js';
 import type { Outbox } from './delivery/outbox.js';
 import type { Subscription } from './delivery/subscription.js';
@@ -51,6 +51,8 @@ export class Session {
   stored = false;
   /** Of the connection, or of the last one while it waits for its delay. */
   will: Will | null = null;
+  /** What came through shared subscriptions and was not acknowledged when the connection ended. */
+  shared: readonly Delivery[] = [];
   #outbox: Outbox | null = null;
 
   constructor(
@@ -80,12 +82,19 @@ export class Session {
     return this.expiryInterval > 0;
   }
 
+  /** Nobody is connected, and it keeps what comes. */
+  get away(): boolean {
+    return this.lasting && this.#outbox?.open !== true;
+  }
+
   attach(outbox: Outbox): void {
+    this.shared = [];
     this.#outbox = outbox;
     outbox.restore();
   }
 
   detach(): void {
+    this.shared = this.#outbox?.shared() ?? [];
     this.#outbox?.close();
     this.#outbox = null;
     this.backlog.take();
@@ -121,7 +130,7 @@ export class Session {
     const place = qos > 0 && this.lasting ? key : 0;
     const variant = variantOf(outbox?.version5 === true, qos, retain, identifiers);
     if (outbox?.deliver(message, variant, place) === true || place === 0) return;
-    this.backlog.keepIfRoom({ key: place, message, variant, kept: true, id: 0, sent: false });
+    this.backlog.keepIfRoom({ key: place, message, variant, sharing: null, kept: true, id: 0, sent: false });
   }
 
   /** What matches a subscription that was granted may be denied. For a client that is away it is decided when it comes. */

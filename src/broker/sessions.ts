@@ -1,6 +1,6 @@
 import type { Access, Identity } from './access/access.js';
 import { Deadline } from './deadline.js';
-import type { BacklogLimits } from './delivery/backlog.js';
+import type { BacklogLimits, Delivery } from './delivery/backlog.js';
 import type { Router } from './delivery/router.js';
 import type { Subscription } from './delivery/subscription.js';
 import { type KeptSession, NEVER, Session } from './session.js';
@@ -21,10 +21,14 @@ export interface SessionStore {
   readonly unwritten: Promise<void> | null;
 }
 
+export interface SessionLimits extends BacklogLimits {
+  readonly sessions: number;
+}
+
 export interface SessionsParts {
   readonly router: Router;
   readonly access: Access;
-  readonly limits: BacklogLimits;
+  readonly limits: SessionLimits;
   readonly stats: BrokerStats;
   readonly wills: Wills;
   readonly store: SessionStore;
@@ -112,11 +116,20 @@ export class Sessions {
     await this.#parts.store.unwritten;
   }
 
-  /** The connection ended. A lasting session goes on without it, for its expiry interval. */
+  /**
+   * The connection ended. A lasting session goes on without it, for its expiry interval, unless there are too many: then
+   * that of the last comer ends.
+   */
   leave(session: Session): void {
     session.detach();
     this.#parts.wills.lost(session);
+    if (session.lasting && this.count > this.#parts.limits.sessions) {
+      this.#parts.stats.sessionsRefused++;
+      this.end(session);
+      return;
+    }
     if (session.lasting) this.#record(session, this.#parts.now());
+    if (session.lasting) this.#offerUnsent(session);
     this.#expire(session, session.expiryInterval * 1000);
   }
 
@@ -128,6 +141,8 @@ export class Sessions {
     session.subscriptions.clear();
     this.#sessions.delete(session.clientId);
     this.#parts.wills.ended(session);
+    this.#passOn(session.shared.filter(({ sent, variant }) => !sent || variant.qos === 1));
+    session.shared = [];
     if (session.stored) unawaited(this.#parts.store.endSession(session.clientId));
   }
 
@@ -149,7 +164,9 @@ export class Sessions {
   }
 
   unsubscribe(session: Session, filter: string): boolean {
-    this.#parts.router.remove(session, filter);
+    const share = this.#parts.router.remove(session, filter);
+    // It may have more waiting than it will take; others are glad of it.
+    if (share !== null && session.outbox !== null) this.#passOn(session.outbox.giveUp(share));
     if (session.stored) unawaited(this.#parts.store.removeSubscriptions({ id: session.clientId }, [filter]));
     return session.subscriptions.delete(filter);
   }
@@ -176,6 +193,23 @@ export class Sessions {
   close(): void {
     for (const deadline of this.#expiries.values()) deadline.cancel();
     this.#expiries.clear();
+  }
+
+  /** Others who are connected get what a member was not sent; what it was sent, it may come back for. */
+  #offerUnsent(session: Session): void {
+    session.shared = session.shared.filter((delivery) => {
+      const { message, sent, sharing } = delivery;
+      if (sent || !sharing!.offer(message!, this.#parts.newKey())) return true;
+      session.backlog.delete(delivery);
+      return false;
+    });
+  }
+
+  /** Others get what a member does not. Nothing of QoS 2 that was sent may be among it [MQTT-4.8.2-5]. */
+  #passOn(deliveries: readonly Delivery[]): void {
+    for (const { message, sharing } of deliveries) {
+      if (!sharing!.passOn(message!, this.#parts.newKey())) this.#parts.stats.dropped++;
+    }
   }
 
   #new(identity: Identity, expiryInterval: number): Session {

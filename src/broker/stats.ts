@@ -14,7 +14,7 @@ export class BrokerStats {
   bytesSent = 0;
   /** Messages published from inside: the embedder's, wills, answers to requests. */
   inside = 0;
-  /** Not delivered to one subscriber: it read too slowly, takes no packets of that size, or may not read it any more. */
+  /** Not delivered to one subscriber, or to nobody of a group: too slow, away, takes no packets of that size, or may not read it any more. */
   dropped = 0;
   /** Not routed: the topic is reserved, or the rules do not allow it. */
   refused = 0;
@@ -22,6 +22,18 @@ export class BrokerStats {
   quotaDisconnects = 0;
   /** CONNECTs that were not let in. */
   refusedLogins = 0;
+  /** Clients disconnected because they sent more than they may before it was acknowledged. */
+  receiveMaximumDisconnects = 0;
+  /** Beyond the limits: subscriptions not granted, messages routed but not retained, requests refused. */
+  subscriptionsRefused = 0;
+  retainedRefused = 0;
+  requestsRefused = 0;
+  /** Sessions that would have outlived their connection, and there were too many. */
+  sessionsRefused = 0;
+  /** How often a client was not read for a while because it sent too fast. */
+  slowedDown = 0;
+  /** Not routed: they have gone out over a bridge before. */
+  returned = 0;
   /** Of now. */
   connections = 0;
   /** Connections that were accepted. */

@@ -23,6 +23,8 @@ export class Catalog {
   readonly #shelves = new Map<string, Shelf>();
   readonly #highestSeq = new Map<string, number>();
   readonly #corrections: readonly ClockRecord[];
+  /** A file turned out to be corrupt and is not listed any more. */
+  onDropped: (entry: FileEntry) => void = () => {};
   #maxKey = 0;
 
   private constructor(place: Place, { accepted, seqs }: Scanned) {
@@ -129,6 +131,7 @@ export class Catalog {
     const shelf = this.#shelves.get(entry.stream);
     if (shelf?.get(entry.path) === undefined) return;
     shelf.remove([entry]);
+    this.onDropped(entry);
     await setAside(this.#place, entry.path, reason);
   }
 

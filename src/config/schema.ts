@@ -8,11 +8,14 @@ import { aclSchema } from './acl.js';
 import { addressesClosed, addressesDiffer } from './addresses.js';
 import { auditSchema } from './audit.js';
 import { authenticationSchema } from './authentication.js';
+import { bridgeSchema } from './bridge.js';
+import { limitsSchema } from './limits.js';
 import { host, listenerSchema, port } from './listener.js';
 import { persistenceSchema } from './persistence.js';
 import { check, invalid, shown } from './problem.js';
-import { duration, size, whole } from './quantity.js';
-import { MAX_TIMER, streamSchema } from './stream.js';
+import { size } from './quantity.js';
+import { sharedSubscriptionsSchema } from './shared-subscriptions.js';
+import { streamSchema } from './stream.js';
 import { sysSchema } from './sys.js';
 
 const KIB = 1024;
@@ -44,48 +47,15 @@ export const configSchema = z
     acl: aclSchema,
     streams: z
       .array(streamSchema)
-      .superRefine(namesDiffer, { when: () => true })
+      .superRefine(namesDiffer('streams'), { when: () => true })
       .prefault([]),
-    limits: z
-      .strictObject({
-        /** Largest MQTT packet taken from a client, bytes; MQTT itself ends at 256 MiB - 1. */
-        packetBytes: size({ min: KIB, max: 256 * MIB - 1 }).prefault('64MiB'),
-        /** What may wait for one slow client, bytes. */
-        clientQueueBytes: size({ min: KIB }).prefault('16MiB'),
-        /** What may wait for one slow client, messages. */
-        clientQueueMessages: whole(1).prefault(100_000),
-        /** What happens then to QoS 1 and 2 for it; QoS 0 is dropped. */
-        whenClientQueueFull: z.enum(['disconnect', 'drop']).prefault('disconnect'),
-        /** Publishers do not wait longer for a subscriber that takes nothing, ms. */
-        stalledAfter: duration({ min: 1, max: MAX_TIMER }).prefault('500ms'),
-        /** Unacknowledged QoS 1 and 2 messages to one client; its own Receive Maximum may be less. */
-        inflight: whole(1, 65_535).prefault(1000),
-        /** Clients connected at the same time. */
-        connections: whole(1).prefault(10_000),
-        /** Of one IPv4 address or IPv6 network (/64); 0: no limit. */
-        connectionsPerAddress: whole(0).prefault(0),
-        /** Connections accepted in a second; more are closed at once. */
-        connectionsPerSecond: whole(1).prefault(5000),
-        /** From the accept to the end of CONNECT, TLS and the upgrade to WebSocket included, ms. */
-        connectTimeout: duration({ min: 1, max: MAX_TIMER }).prefault('10s'),
-        /** Largest CONNECT: what is kept of a client before it is known, bytes. */
-        connectBytes: size({ min: KIB, max: 256 * MIB - 1 }).prefault('64KiB'),
-        /** Levels of a topic or topic filter. */
-        topicLevels: whole(1, 65_536).prefault(200),
-        /** Longest keep-alive that a client may have, ms; 0: any. MQTT counts in seconds. */
-        keepAlive: duration({ max: 65_535_000 }).prefault(0),
-        /** Longest that a session outlives its connection, ms; 0: for ever. */
-        sessionExpiry: duration({ max: 0xffff_fffe * 1000 }).prefault(0),
-        /** Topic aliases that one client may use (MQTT 5). */
-        topicAliasMaximum: whole(0, 65_535).prefault(10),
-        /** QoS 2 messages in flight from one client (MQTT 5). */
-        receiveMaximum: whole(1, 65_535).prefault(1000),
-        /** Whether a payload that is said to be UTF-8 is checked, and its publisher disconnected (0x99) if it is not. */
-        checkPayloadFormat: z.boolean().prefault(false),
-        /** Searches, replays and other requests being answered at the same time. */
-        requests: whole(1).prefault(32),
-      })
-      .prefault({}),
+    /** Other brokers that messages go to and come from. */
+    bridges: z
+      .array(bridgeSchema)
+      .superRefine(namesDiffer('bridges'), { when: () => true })
+      .prefault([]),
+    limits: limitsSchema,
+    sharedSubscriptions: sharedSubscriptionsSchema,
     transfer: z
       .strictObject({
         /** Whether the transfer client runs inside the broker's process. */
@@ -105,20 +75,45 @@ export const configSchema = z
     sys: sysSchema.prefault({}),
   })
   .superRefine(addressesDiffer)
-  .superRefine(addressesClosed);
+  .superRefine(addressesClosed)
+  .superRefine(bridgesHaveStreams);
 
-/** Runs even if a stream is wrong elsewhere, so that one start shows all problems: nothing is sure here. */
-function namesDiffer(streams: unknown, context: z.core.$RefinementCtx): void {
-  const seen = new Map<unknown, number>();
-  if (!Array.isArray(streams)) return;
-  for (const [index, stream] of streams.entries()) {
-    const name: unknown = stream?.name;
-    const first = seen.get(name);
-    if (first === undefined) seen.set(name, index);
-    else if (typeof name === 'string') {
-      const message = `"${name}" is the name of streams[${first}] already; choose another`;
-      context.addIssue({ code: 'custom', path: [index, 'name'], message });
+/** Runs even if an item is wrong elsewhere, so that one start shows all problems: nothing is sure here. */
+function namesDiffer(list: string) {
+  return (items: unknown, context: z.core.$RefinementCtx): void => {
+    const seen = new Map<unknown, number>();
+    if (!Array.isArray(items)) return;
+    for (const [index, item] of items.entries()) {
+      const name: unknown = item?.name;
+      const first = seen.get(name);
+      if (first === undefined) seen.set(name, index);
+      else if (typeof name === 'string') {
+        const message = `"${name}" is the name of ${list}[${first}] already; choose another`;
+        context.addIssue({ code: 'custom', path: [index, 'name'], message });
+      }
     }
+  };
+}
+
+/** Only of streams that are there from the start, and whose messages stay until they are in files. */
+function bridgesHaveStreams(
+  {
+    bridges,
+    streams,
+  }: { bridges: readonly { stream?: string }[]; streams: readonly Pick<StreamConfig, 'name' | 'ring'>[] },
+  context: z.core.$RefinementCtx,
+) {
+  const rings = new Map(streams.map(({ name, ring }) => [name, ring]));
+  for (const [index, { stream }] of bridges.entries()) {
+    if (stream === undefined) continue;
+    const ring = rings.get(stream);
+    let message: string | undefined;
+    if (ring === undefined) {
+      message = `there is no stream ${shown(stream)}; known are ${[...rings.keys()].join(', ') || 'none'}`;
+    } else if (ring.whenFull === 'return') {
+      message = `is ${shown(stream)}, whose messages are handed over (ring.whenFull: return); choose another`;
+    }
+    if (message) context.addIssue({ code: 'custom', path: ['bridges', index, 'stream'], message });
   }
 }
 
@@ -129,6 +124,7 @@ export type ConfigInput = z.input<typeof configSchema>;
 export type StreamConfig = z.output<typeof streamSchema>;
 /** What an embedder writes: every key but `name` and `topics` may be left out. */
 export type StreamInput = z.input<typeof streamSchema>;
+export type BridgeConfig = z.output<typeof bridgeSchema>;
 export type ListenerConfig = z.output<typeof listenerSchema>;
 
 /** @throws CONFIG_INVALID with all problems, one a line; `source` is what each line begins with. */

@@ -22,6 +22,13 @@ export interface Sink {
   flush(reason: 'request' | 'full'): Promise<unknown>;
 }
 
+/** Reads the stream as it grows. Called once for what comes in a turn, never in the middle of a message's way. */
+export interface StreamFollower {
+  captured(): void;
+  /** Messages moved from the ring to a file, or were lost on the way. */
+  written(): void;
+}
+
 /** Counters of a stream since the start of the process. */
 export class StreamStats {
   captured = 0;
@@ -58,6 +65,7 @@ export class Stream {
   readonly holdsPublishers: boolean;
   sink: Sink = NO_SINK;
   readonly stats = new StreamStats();
+  readonly followers = new Set<StreamFollower>();
   readonly #gaps = new Gaps();
   readonly #include: ((topic: string) => boolean)[];
   readonly #exclude: ((topic: string) => boolean)[];

@@ -92,6 +92,12 @@ export const BROKER_SERIES: readonly Series<BrokerNow>[] = [
   },
   {
     kind: 'gauge',
+    name: 'shared_subscriptions',
+    help: 'Those of them that are shared, one for each member of a group.',
+    read: ({ broker }) => broker.router.sharedCount,
+  },
+  {
+    kind: 'gauge',
     name: 'retained_messages',
     help: 'Retained messages.',
     read: ({ broker }) => broker.retained.count,
@@ -159,7 +165,7 @@ export const BROKER_SERIES: readonly Series<BrokerNow>[] = [
   {
     kind: 'counter',
     name: 'dropped_deliveries_total',
-    help: 'Messages not delivered to one subscriber: it read too slowly, or takes no packets of that size.',
+    help: 'Messages not delivered to one subscriber, or to none of a group: too slow, away, or takes no packets of that size.',
     read: ({ broker }) => broker.stats.dropped,
   },
   {
@@ -176,9 +182,51 @@ export const BROKER_SERIES: readonly Series<BrokerNow>[] = [
   },
   {
     kind: 'counter',
+    name: 'returned_publishes_total',
+    help: 'Messages not routed, because they have gone out of this broker over a bridge before.',
+    read: ({ broker }) => broker.stats.returned,
+  },
+  {
+    kind: 'counter',
     name: 'quota_disconnects_total',
     help: 'Clients disconnected because too many messages of QoS 1 and 2 waited for them.',
     read: ({ broker }) => broker.stats.quotaDisconnects,
+  },
+  {
+    kind: 'counter',
+    name: 'receive_maximum_disconnects_total',
+    help: 'Clients disconnected because they sent more messages of QoS 1 and 2 than they may have unacknowledged.',
+    read: ({ broker }) => broker.stats.receiveMaximumDisconnects,
+  },
+  {
+    kind: 'counter',
+    name: 'refused_subscriptions_total',
+    help: 'Subscriptions not granted, because the client has as many as it may.',
+    read: ({ broker }) => broker.stats.subscriptionsRefused,
+  },
+  {
+    kind: 'counter',
+    name: 'refused_retained_total',
+    help: 'Messages routed but not retained, because there are as many as may be.',
+    read: ({ broker }) => broker.stats.retainedRefused,
+  },
+  {
+    kind: 'counter',
+    name: 'refused_sessions_total',
+    help: 'Sessions that ended with their connection, because there are as many as may be.',
+    read: ({ broker }) => broker.stats.sessionsRefused,
+  },
+  {
+    kind: 'counter',
+    name: 'refused_requests_total',
+    help: 'Requests answered with REQUEST_LIMIT, because their client asks too often.',
+    read: ({ broker }) => broker.stats.requestsRefused,
+  },
+  {
+    kind: 'counter',
+    name: 'slowed_publishers_total',
+    help: 'How often a client was not read for a while, because it sends too fast.',
+    read: ({ broker }) => broker.stats.slowedDown,
   },
   {
     kind: 'gauge',

@@ -1,6 +1,8 @@
 import { Registry } from 'prom-client';
+import type { Bridges } from '../bridges.js';
 import type { Catalog } from '../catalog/catalog.js';
 import type { Streams } from '../streams.js';
+import { BRIDGE_SERIES } from './bridge-series.js';
 import { BROKER_SERIES, type BrokerNow, PROCESS_SERIES } from './broker-series.js';
 import { EventLoopDelay } from './event-loop.js';
 import { addMetric, addSeries } from './series.js';
@@ -9,6 +11,7 @@ import { STREAM_SERIES, type StreamNow } from './stream-series.js';
 export interface Measured extends BrokerNow {
   readonly streams: Streams;
   readonly catalog: Catalog;
+  readonly bridges: Pick<Bridges, 'all'>;
 }
 
 /** Everything that is measured, in Prometheus' text format. Values are read when asked for, never before. */
@@ -17,7 +20,7 @@ export class Metrics {
   readonly #eventLoop = new EventLoopDelay();
 
   constructor(measured: Measured) {
-    const { catalog, streams } = measured;
+    const { bridges, catalog, streams } = measured;
     addSeries<StreamNow>(this.#registry, STREAM_SERIES, ['stream'], function* () {
       const failures = streams.failures();
       for (const stream of streams.exchange.all()) {
@@ -25,6 +28,9 @@ export class Metrics {
         yield [{ stream: name }, { stream, files: catalog.totals(name), failing: failures.has(name) }];
       }
     });
+    addSeries(this.#registry, BRIDGE_SERIES, ['bridge'], () =>
+      bridges.all().map((bridge) => [{ bridge: bridge.name }, bridge] as const),
+    );
     addSeries(this.#registry, BROKER_SERIES, [], () => [[{}, measured]]);
     addSeries(this.#registry, PROCESS_SERIES, [], () => [[{}, process]]);
     addMetric(

@@ -26,6 +26,8 @@ export const TOPIC_PROPERTY = 'mqtt-stream-topic';
 export function replayed(id: string, message: Message): Outgoing {
   const { key, topic, qos, payload } = message;
   const properties = decodeProperties(message.properties);
+  // It ran then, not now.
+  delete properties?.messageExpiryInterval;
   const long = `MQfile/${id}/${key}/${topic}`;
   const base = { qos, payload: Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength) };
   if (topic.length * 3 + 100 < MOST_TOPIC_BYTES || Buffer.byteLength(long) <= MOST_TOPIC_BYTES) {
@@ -35,11 +37,10 @@ export function replayed(id: string, message: Message): Outgoing {
   return { ...base, topic: `MQfile/${id}/${key}`, properties: { ...properties, userProperties } };
 }
 
-/** The MQTT 5 properties that were kept as JSON. The publisher's expiry ran then, not now. */
-function decodeProperties(json: string | null): Record<string, unknown> | undefined {
+/** The MQTT 5 properties that were kept as JSON. */
+export function decodeProperties(json: string | null): Record<string, unknown> | undefined {
   if (json === null) return undefined;
   const properties = JSON.parse(json) as Record<string, unknown>;
-  delete properties.messageExpiryInterval;
   if (typeof properties.correlationData === 'string') {
     properties.correlationData = Buffer.from(properties.correlationData, 'base64');
   }

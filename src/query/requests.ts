@@ -65,6 +65,8 @@ export interface Asked {
   readonly clientId: string;
   readonly responseTopic: string | undefined;
   readonly correlationData: Buffer | undefined;
+  /** False: this client asks too often. */
+  readonly allowed: boolean;
   /** Left out: who asks is inside this process, and may do everything. */
   readonly rights?: Rights;
 }
@@ -140,9 +142,14 @@ export class Requests {
   async #admitted(asked: Asked, id: string | null): Promise<Result> {
     const { clock, limit } = this.#parts;
     this.#stopping.signal.throwIfAborted();
+    if (!asked.allowed) {
+      throw new MqttStreamError('REQUEST_LIMIT', ['this client asks more often than requestsPerSecond']);
+    }
     if (!OPS.includes(asked.verb)) throw new MqttStreamError('REQUEST_UNKNOWN', [`$STREAM/${asked.verb}`]);
     const request: Request = parseRequest(asked.verb as RequestOp, asked.payload, clock.wallNow());
-    if (this.#running.size >= limit) throw new MqttStreamError('REQUEST_LIMIT', [limit]);
+    if (this.#running.size >= limit) {
+      throw new MqttStreamError('REQUEST_LIMIT', [`${limit} are being answered already`]);
+    }
     if (this.#running.has(request.id)) throw new MqttStreamError('REQUEST_ID_BUSY', [id]);
     this.#running.add(request.id);
     try {

@@ -5,6 +5,7 @@ import type { AuditEvent } from '../../src/audit.js';
 import type { Access } from '../../src/broker/access/access.js';
 import { Broker, type BrokerLimits } from '../../src/broker/broker.js';
 import type { Capture } from '../../src/broker/capture.js';
+import type { ShareStrategy } from '../../src/broker/delivery/share.js';
 import { type Listener, listen } from '../../src/broker/listeners.js';
 import type { Log } from '../../src/broker/log.js';
 import type { Keys } from '../../src/broker/pipeline.js';
@@ -46,6 +47,7 @@ export interface BrokerSettings {
   readonly access?: Access;
   readonly store?: LevelPersistence;
   readonly now?: () => number;
+  readonly shareStrategy?: ShareStrategy;
 }
 
 export function newClock(): Clock {
@@ -71,6 +73,7 @@ export async function startBroker(t: TestContext, settings: BrokerSettings = {})
     log,
     audit: { record: (event) => audited.push(event) },
     ...(settings.capture === undefined ? {} : { capture: settings.capture }),
+    ...(settings.shareStrategy === undefined ? {} : { shareStrategy: settings.shareStrategy }),
     ...(settings.sys === undefined ? {} : { sys: settings.sys }),
     ...(settings.access === undefined ? {} : { access: settings.access }),
     ...(settings.now === undefined ? {} : { now: settings.now }),

@@ -61,3 +61,13 @@ test('errors are JSON with --json', async (t) => {
   assert.equal(error.code, 'CONFIG_UNREADABLE');
   assert.match(error.message, /none\.yaml/);
 });
+
+test('does not print the passwords of bridges', async (t) => {
+  const bridges = [{ name: 'b', url: 'mqtt://h', username: 'u', password: 'secret', out: [{ filter: 'a' }] }];
+  const file = await configFile(await tempFolder(t), { bridges });
+  for (const args of [[], ['--json']]) {
+    const { code, text } = await run('check', '--config', file, ...args);
+    assert.equal(code, 0);
+    assert.ok(text.includes('***') && !text.includes('secret'));
+  }
+});

@@ -59,7 +59,7 @@ export class Asking {
     return new Asking(await World.make({ messages: 64 }), more);
   }
 
-  ask(verb: string, payload: unknown, clientId = 'client-1'): Promise<Result> {
+  ask(verb: string, payload: unknown, clientId = 'client-1', allowed = true): Promise<Result> {
     const bytes =
       typeof payload === 'string' || payload instanceof Uint8Array
         ? Buffer.from(payload as string)
@@ -70,6 +70,7 @@ export class Asking {
       clientId,
       responseTopic: undefined,
       correlationData: undefined,
+      allowed,
     });
   }
 

@@ -91,7 +91,7 @@ test('an id that is busy, and the limit of requests', async () => {
   assert.equal(asking.requests.running, 3);
   const refused = await asking.ask('flush', { id: 'd', stream: 'vehicle' });
   assert.equal(refused.error?.code, 'REQUEST_LIMIT');
-  assert.match(refused.error!.message, /^3 requests/);
+  assert.match(refused.error!.message, /: 3 are being answered/);
   for (const resolve of resolves) resolve();
   for (const result of await Promise.all([first, ...others])) assert.equal(result.ok, true);
   assert.equal(asking.requests.running, 0);
@@ -200,4 +200,16 @@ test('stopping: what is being answered ends with SHUTTING_DOWN, whatever it wait
   await turn();
   process.off('warning', warned);
   assert.deepEqual(warnings, []);
+});
+
+test('a client that asks too often is answered, and nothing is done for it', async () => {
+  const asking = await Asking.make();
+  asking.flush = () => assert.fail('flushed');
+  const result = await asking.ask('flush', { id: 'often', stream: 'vehicle' }, 'client-1', false);
+  assert.equal(result.error?.code, 'REQUEST_LIMIT');
+  assert.match(result.error.message, /requestsPerSecond/);
+  assert.deepEqual(
+    asking.replies.map(({ name }) => name),
+    ['often'],
+  );
 });

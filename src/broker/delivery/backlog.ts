@@ -7,6 +7,16 @@ export interface BacklogLimits {
   readonly clientQueueBytes: number;
   /** Most messages of QoS 1 and 2 that wait for one client. */
   readonly clientQueueMessages: number;
+  /** What is dropped beyond them while the client is away. */
+  readonly whenSessionQueueFull: 'drop-newest' | 'drop-oldest';
+}
+
+/** A shared subscription, as far as a message knows it that came through it: others may take it instead. */
+export interface Sharing {
+  /** To one who is connected; `key`: its place in a backlog. False: nobody takes it. */
+  offer(message: Message, key: number): boolean;
+  /** To anybody. False: nobody takes it. */
+  passOn(message: Message, key: number): boolean;
 }
 
 /** A message of QoS 1 or 2, or one of QoS 0 that waits behind such, on its way to a session. */
@@ -16,6 +26,8 @@ export interface Delivery {
   /** null: the client has it (QoS 2), only PUBREL and PUBCOMP are left. */
   message: Message | null;
   variant: Variant;
+  /** null: it is for this session alone. */
+  sharing: Sharing | null;
   /** Outlives the connection. */
   kept: boolean;
   /** Its packet identifier; 0 until it is sent for the first time. */
@@ -32,6 +44,8 @@ export interface KeptDeliveries {
   /** The client has it; PUBREL is next. */
   release(delivery: Delivery): void;
   remove(delivery: Delivery): void;
+  /** Removes the oldest until there are no more than these; resolves to how many. */
+  trim(messages: number, bytes: number): Promise<number>;
   /** Those with a key below `before`, in order. */
   read(before: number): Promise<Delivery[]>;
   /** When all of the above is safe; null: it is. */
@@ -50,6 +64,9 @@ export class Backlog {
   readonly #kept: KeptDeliveries;
   /** For a connection that comes: what was kept, and what has been since. */
   #coming: Delivery[] | null = null;
+  /** Of those that came through one, by key. A restart forgets it: then they are for this session alone. */
+  readonly #sharings = new Map<number, Sharing>();
+  #trimming = false;
 
   constructor(limits: BacklogLimits, stats: BrokerStats, kept: KeptDeliveries) {
     this.#limits = limits;
@@ -70,18 +87,41 @@ export class Backlog {
   keep(delivery: Delivery): void {
     delivery.message!.detach();
     this.#coming?.push(delivery);
+    if (delivery.sharing !== null) this.#sharings.set(delivery.key, delivery.sharing);
     this.#kept.put(delivery);
   }
 
-  /** Keeps a message for a client that is not there; beyond the bounds it is dropped and counted. */
-  keepIfRoom(delivery: Delivery): void {
+  hasRoom({ payloadBytes }: Message): boolean {
     const { clientQueueBytes, clientQueueMessages } = this.#limits;
     const { messages } = this;
-    const bytes = this.bytes + delivery.message!.payloadBytes;
     // One message always is kept, be it larger than the bound.
-    const full = messages >= clientQueueMessages || (messages > 0 && bytes > clientQueueBytes);
-    if (full) this.#stats.dropped++;
-    else this.keep(delivery);
+    return (
+      messages === 0 || (messages < clientQueueMessages && this.bytes + payloadBytes <= clientQueueBytes)
+    );
+  }
+
+  /** Keeps a message for a client that is not there; beyond the bounds it or older ones are dropped and counted. */
+  keepIfRoom(delivery: Delivery): void {
+    if (this.hasRoom(delivery.message!)) this.keep(delivery);
+    // What is being read for a connection that comes stays.
+    else if (this.#limits.whenSessionQueueFull === 'drop-newest' || this.#coming !== null)
+      this.#stats.dropped++;
+    else {
+      this.keep(delivery);
+      if (!this.#trimming) void this.#trim();
+    }
+  }
+
+  /** Never rejects: the store reports what it cannot do. */
+  async #trim(): Promise<void> {
+    const { clientQueueBytes, clientQueueMessages } = this.#limits;
+    this.#trimming = true;
+    let removed = 1;
+    while (removed > 0 && (this.messages > clientQueueMessages || this.bytes > clientQueueBytes)) {
+      removed = await this.#kept.trim(clientQueueMessages, clientQueueBytes).catch(() => 0);
+      this.#stats.dropped += removed;
+    }
+    this.#trimming = false;
   }
 
   /** It goes out as `delivery.id`. */
@@ -96,6 +136,7 @@ export class Backlog {
   }
 
   delete(delivery: Delivery): void {
+    this.#sharings.delete(delivery.key);
     this.#kept.remove(delivery);
   }
 
@@ -110,6 +151,7 @@ export class Backlog {
     this.#coming = later;
     if (this.#kept.empty) return;
     const earlier = await this.#kept.read(newKey());
+    for (const one of earlier) one.sharing = this.#sharings.get(one.key) ?? null;
     if (this.#coming === later) this.#coming = [...earlier, ...later];
   }
 

@@ -1,16 +1,25 @@
+import type { Outbox } from './outbox.js';
 import type { Route } from './router.js';
 
 /**
  * Calls back once, as soon as one of those on the route has less to do, or takes nothing at all. The others are not
  * left waiting: one that lags behind for long would gather them.
  */
-export function whenOneIsRelieved({ targets }: Route, callback: () => void): void {
+export function whenOneIsRelieved(route: Route, callback: () => void): void {
+  const outboxes = outboxesOf(route);
   let waits = true;
   const relieved = () => {
     if (!waits) return;
     waits = false;
-    for (const { session } of targets) session.outbox?.stopWaiting(relieved);
+    for (const outbox of outboxes) outbox.stopWaiting(relieved);
     callback();
   };
-  for (const { session } of targets) if (waits) session.outbox?.onReliefOrStall(relieved);
+  for (const outbox of outboxes) if (waits) outbox.onReliefOrStall(relieved);
+}
+
+/** Of all whom messages on the route may go to and who are connected. */
+function outboxesOf({ targets, shares }: Route): Outbox[] {
+  return [targets, ...shares.map(({ members }) => members)].flatMap((some) =>
+    some.map(({ session }) => session.outbox).filter((outbox) => outbox !== null),
+  );
 }

@@ -24,6 +24,11 @@ export class Inflight {
   readonly #reserved = new Set<number>();
   #next = 1;
 
+  /** What is kept of those in flight, in the order in which they were sent. */
+  *[Symbol.iterator](): Generator<Delivery> {
+    for (const flying of this.#flying.values()) if (typeof flying === 'object') yield flying;
+  }
+
   get size(): number {
     return this.#flying.size;
   }

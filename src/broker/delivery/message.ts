@@ -83,7 +83,7 @@ export class Message implements Frame {
     this.#arrivedAs = arrivedAs;
   }
 
-  /** One that stands in `bytes` from `start` to `end` as a whole packet. */
+  /** One that stands in `bytes` from `start` to `end` as a whole packet without properties. */
   static arrived(
     known: Topic,
     version5: boolean,
@@ -96,14 +96,9 @@ export class Message implements Frame {
     payloadAt: number,
     end: number,
     dup: boolean,
-    properties: PublishProperties | undefined,
-    asArrived: ArrivedProperties | null,
   ): Message {
-    // DUP is not passed on [MQTT-3.3.1-3], nor are a topic alias and the time that was left.
-    const passed = !dup && (asArrived === null || (asArrived.aliasAt === 0 && asArrived.expiryAt === 0));
-    const as = passed ? variantIndex(version5, qos, retain) : NONE;
-    const seconds = properties?.messageExpiryInterval;
-    const expiry = seconds === undefined ? undefined : Date.now() + seconds * 1000;
+    // DUP is not passed on [MQTT-3.3.1-3].
+    const as = dup ? NONE : variantIndex(version5, qos, retain);
     const message = new Message(
       known,
       qos,
@@ -112,6 +107,44 @@ export class Message implements Frame {
       bytes,
       start,
       payloadAt,
+      end,
+      as,
+      undefined,
+      null,
+      undefined,
+    );
+    message.idAt = idAt;
+    return message;
+  }
+
+  /** The same with properties, behind which the payload begins. `first`: its first byte. */
+  static arrivedWith(
+    properties: PublishProperties,
+    asArrived: ArrivedProperties,
+    known: Topic,
+    qos: 0 | 1 | 2,
+    first: number,
+    id: number,
+    idAt: number,
+    bytes: Buffer,
+    start: number,
+    end: number,
+  ): Message {
+    const { to, aliasAt, expiryAt } = asArrived;
+    const retain = (first & 1) !== 0;
+    const dup = (first & 8) !== 0;
+    // Nor are a topic alias and the time that was left.
+    const as = dup || aliasAt > 0 || expiryAt > 0 ? NONE : variantIndex(true, qos, retain);
+    const seconds = properties.messageExpiryInterval;
+    const expiry = seconds === undefined ? undefined : Date.now() + seconds * 1000;
+    const message = new Message(
+      known,
+      qos,
+      retain,
+      id,
+      bytes,
+      start,
+      to,
       end,
       as,
       properties,
@@ -219,9 +252,14 @@ export class Message implements Frame {
     return frame;
   }
 
-  #encode(variant: Variant): Frame {
+  /** For one connection alone; `known`: the alias stands for the topic. */
+  aliased(variant: Variant, alias: number, known: boolean): Frame {
+    return this.#encode(variant, alias, known);
+  }
+
+  #encode(variant: Variant, alias = 0, known = false): Frame {
     const { payloadBuffer, payloadAt, payloadEnd } = this;
-    const { head, idAt } = encodeHead(this, variant);
+    const { head, idAt } = encodeHead(this, variant, alias, known);
     return { head, start: 0, headEnd: head.length, idAt, payloadBuffer, payloadAt, payloadEnd };
   }
 }

@@ -1,14 +1,15 @@
 import type { AedesClient } from '../aedes-internals.js';
 import type { BrokerStats } from '../stats.js';
-import type { Backlog, BacklogLimits, Delivery } from './backlog.js';
+import type { Backlog, BacklogLimits, Delivery, Sharing } from './backlog.js';
 import { expired } from './expiry.js';
-import { Fifo } from './fifo.js';
 import { type Awaited, awaitedOf, Inflight, PUBACK } from './inflight.js';
-import type { Message } from './message.js';
+import type { Frame, Message } from './message.js';
 import type { Output } from './output.js';
 import { Relief } from './relief.js';
 import { SafeOrder } from './safe-order.js';
+import { TopicAliases } from './topic-aliases.js';
 import { type Variant, variantOf } from './variant.js';
+import { Waiting } from './waiting.js';
 
 export interface OutboxLimits extends BacklogLimits {
   /** Most messages of QoS 1 and 2 that one client has not acknowledged; its Receive Maximum may be less. */
@@ -52,11 +53,10 @@ export class Outbox {
   readonly #congestedBytes: number;
   readonly #congestedMessages: number;
   readonly #maximumPacketSize: number;
+  /** null: its client has not asked for any. */
+  readonly #aliases: TopicAliases | null;
   readonly #inflight = new Inflight();
-  readonly #waiting = new Fifo<Delivery>();
-  #waitingBytes = 0;
-  /** The part of what waits that waited before the connection: the bounds are for what came since. */
-  #restored = { messages: 0, bytes: 0 };
+  readonly #waiting = new Waiting();
   #closed = false;
   readonly #relief: Relief;
   /** What goes out when the store has it; null as long as there was nothing. */
@@ -68,7 +68,8 @@ export class Outbox {
     backlog: Backlog,
     limits: OutboxLimits,
     stats: BrokerStats,
-    mayReceive: (topic: string) => boolean,
+    topicAliasMaximum = 0,
+    mayReceive: (topic: string) => boolean = () => true,
   ) {
     this.client = client;
     this.version5 = client.version === 5;
@@ -79,6 +80,10 @@ export class Outbox {
     this.#mayReceive = mayReceive;
     this.#window = Math.min(limits.inflight, client.receiveMaximum);
     this.#maximumPacketSize = client.maximumPacketSize ?? Number.POSITIVE_INFINITY;
+    this.#aliases =
+      this.version5 && topicAliasMaximum > 0
+        ? new TopicAliases(topicAliasMaximum, this.#maximumPacketSize)
+        : null;
     // Below the stream's own mark there is no 'drain' to go on with.
     const least = client.conn.writableHighWaterMark;
     this.#socketBytes = Math.max(least, Math.min(limits.clientQueueBytes / 2, SOCKET_BYTES));
@@ -94,16 +99,16 @@ export class Outbox {
   }
 
   get waitingMessages(): number {
-    return this.#waiting.length;
+    return this.#waiting.messages;
   }
 
   /** Bytes of payload. */
   get waitingBytes(): number {
-    return this.#waitingBytes;
+    return this.#waiting.bytes;
   }
 
   get queuedBytes(): number {
-    return this.#waitingBytes + this.#output.pendingBytes;
+    return this.#waiting.bytes + this.#output.pendingBytes;
   }
 
   /** A replay should wait. */
@@ -137,6 +142,19 @@ export class Outbox {
     this.#relief.cancel(callback);
   }
 
+  /** Connected, and not about to be closed. */
+  get open(): boolean {
+    return !this.#closed && !this.client.closed;
+  }
+
+  /** Whether it takes a message without dropping it or disconnecting its client. */
+  accepts(message: Message, variant: Variant): boolean {
+    if (!this.open || this.#tooLarge(message, variant)) return false;
+    const waits = this.#waiting.messages > 0;
+    if (!waits && this.#open(variant.qos)) return true;
+    return (waits || variant.qos > 0) && !this.#full(message);
+  }
+
   /**
    * False: not taken, the client is or has just been disconnected. `key`: its place in the backlog, where it is until
    * it is acknowledged; 0: it is not kept.
@@ -145,35 +163,58 @@ export class Outbox {
     if (this.#closed) return false;
     const { qos } = variant;
     const keep = key > 0;
-    if (this.#waiting.length === 0 && !keep && !this.#settling) {
+    if (this.#waiting.messages === 0 && !keep && !this.#settling) {
       if (qos === 0) {
         if (this.#output.pendingBytes > this.#mostBytes || this.#tooLarge(message, variant)) {
           this.#stats.dropped++;
         } else {
           this.#count(message);
-          this.#output.publish(message.frame(variant));
+          this.#output.publish(this.#frame(message, variant));
         }
         return true;
       }
       if (this.#open(qos) && !this.#tooLarge(message, variant)) {
         this.#count(message);
-        this.#output.publishAs(message.frame(variant), this.#inflight.add(qos), false);
+        this.#output.publishAs(this.#frame(message, variant), this.#inflight.add(qos), false);
         return true;
       }
     }
-    const delivery: Delivery = { key, message, variant, kept: keep, id: 0, sent: false };
-    const waits = this.#waiting.length > 0 || !this.#mayGo(delivery);
-    if (waits && this.#full(message)) return this.#overflow(variant, keep);
+    return this.#take({ key, message, variant, sharing: null, kept: keep, id: 0, sent: false }, message);
+  }
+
+  /** The same for one of QoS 1 or 2 that came through a shared subscription: it is remembered until it is acknowledged. */
+  deliverShared(message: Message, variant: Variant, key: number, sharing: Sharing): void {
+    message.detach();
+    this.#take({ key, message, variant, sharing, kept: key > 0, id: 0, sent: false }, message);
+  }
+
+  #take(delivery: Delivery, message: Message): boolean {
+    const { variant, kept } = delivery;
+    const waits = this.#waiting.messages > 0 || !this.#mayGo(delivery);
+    if (waits && this.#full(message)) return this.#overflow(variant, kept);
     // Kept with its identifier, so that it is written once.
-    if (keep && !waits) delivery.id = this.#inflight.add(delivery);
-    if (keep) this.#backlog.keep(delivery);
-    if (waits) this.#wait(delivery);
-    else if (keep) this.#sendNew(delivery);
+    if (kept && !waits) delivery.id = this.#inflight.add(delivery);
+    if (kept) this.#backlog.keep(delivery);
+    if (waits) this.#waiting.push(delivery);
+    else if (kept) this.#sendNew(delivery);
     else {
       if (this.#settling) message.detach();
       this.#send(delivery);
     }
     return true;
+  }
+
+  /** What came through shared subscriptions and is not acknowledged, in order. */
+  shared(): Delivery[] {
+    return [...this.#inflight, ...this.#waiting].filter(({ sharing }) => sharing !== null);
+  }
+
+  /** Gives up what came through a shared subscription that its session has left, as far as it was not sent. */
+  giveUp(sharing: Sharing): Delivery[] {
+    const given = this.#waiting.giveUp(sharing);
+    for (const one of given) if (one.kept) this.#backlog.delete(one);
+    this.#relief.look();
+    return given;
   }
 
   /** Sends what the session's client has not acknowledged on earlier connections [MQTT-4.4.0-1]. */
@@ -182,9 +223,9 @@ export class Outbox {
       const { qos, retain, identifiers } = delivery.variant;
       delivery.variant = variantOf(this.version5, qos, retain, identifiers);
       if (delivery.id > 0) this.#inflight.reserve(delivery.id);
-      this.#wait(delivery);
+      this.#waiting.push(delivery);
     }
-    this.#restored = { messages: this.waitingMessages, bytes: this.#waitingBytes };
+    this.#waiting.restored();
     this.#pump();
   }
 
@@ -194,9 +235,9 @@ export class Outbox {
     if (flying === undefined) return true;
     if (awaitedOf(flying) !== by) return false;
     this.#inflight.remove(id);
-    if (typeof flying === 'object') this.#backlog.delete(flying);
+    if (typeof flying === 'object' && flying.kept) this.#backlog.delete(flying);
     this.#relief.progress();
-    if (this.#waiting.length > 0) this.#pump();
+    if (this.#waiting.messages > 0) this.#pump();
     return true;
   }
 
@@ -204,11 +245,13 @@ export class Outbox {
   received(id: number): boolean {
     const flying = this.#inflight.get(id);
     if (flying !== undefined && awaitedOf(flying) === PUBACK) return false;
-    if (typeof flying === 'object') {
+    if (typeof flying === 'object' && flying.kept) {
       if (flying.message !== null) this.#backlog.release(flying);
       this.#settle(flying, this.#backlog.written());
     } else {
-      if (flying !== undefined) this.#inflight.release(id);
+      // It is with this client now, and with nobody else.
+      if (typeof flying === 'object') flying.message = null;
+      else if (flying !== undefined) this.#inflight.release(id);
       this.#output.acknowledge(PUBREL, id, 0);
     }
     return true;
@@ -217,9 +260,7 @@ export class Outbox {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    for (const { kept } of this.#waiting) if (!kept) this.#stats.dropped++;
-    this.#waiting.clear();
-    this.#waitingBytes = 0;
+    this.#stats.dropped += this.#waiting.clear();
     this.#relief.close();
   }
 
@@ -243,10 +284,10 @@ export class Outbox {
 
   #full(message: Message): boolean {
     const { clientQueueBytes, clientQueueMessages } = this.#limits;
-    const waiting = this.waitingMessages - this.#restored.messages;
-    const bytes = this.queuedBytes - this.#restored.bytes + message.payloadBytes;
+    const { newMessages, newBytes } = this.#waiting;
+    const bytes = newBytes + this.#output.pendingBytes + message.payloadBytes;
     // One message always may wait, be it larger than the bound.
-    return waiting >= clientQueueMessages || (waiting > 0 && bytes > clientQueueBytes);
+    return newMessages >= clientQueueMessages || (newMessages > 0 && bytes > clientQueueBytes);
   }
 
   #overflow({ qos }: Variant, keep: boolean): boolean {
@@ -261,23 +302,18 @@ export class Outbox {
     return false;
   }
 
-  #wait(delivery: Delivery): void {
-    const { message } = delivery;
-    message?.detach();
-    this.#waiting.push(delivery);
-    this.#waitingBytes += message?.payloadBytes ?? 0;
-  }
-
   /** One that waited. */
   #send(delivery: Delivery): void {
-    const { message, variant, kept, id } = delivery;
+    const { message, variant, sharing, kept, id } = delivery;
     if (id > 0) {
       this.#inflight.addAgain(id, delivery);
       if (message !== null && !this.#mayGoOut(message, variant)) this.#drop(delivery);
       else this.#settle(delivery, null);
       return;
     }
-    if (variant.qos > 0) delivery.id = this.#inflight.add(kept ? delivery : (variant.qos as Awaited));
+    if (variant.qos > 0) {
+      delivery.id = this.#inflight.add(kept || sharing !== null ? delivery : (variant.qos as Awaited));
+    }
     if (kept) this.#backlog.identify(delivery);
     this.#sendNew(delivery);
   }
@@ -327,8 +363,12 @@ export class Outbox {
       return;
     }
     this.#count(message);
-    if (variant.qos === 0) this.#output.publish(message.frame(variant));
-    else this.#output.publishAs(message.frame(variant), id, sent);
+    if (variant.qos === 0) this.#output.publish(this.#frame(message, variant));
+    else this.#output.publishAs(this.#frame(message, variant), id, sent);
+  }
+
+  #frame(message: Message, variant: Variant): Frame {
+    return this.#aliases === null ? message.frame(variant) : this.#aliases.frame(message, variant);
   }
 
   #tooLarge(message: Message, variant: Variant): boolean {
@@ -345,13 +385,7 @@ export class Outbox {
   #pump(): void {
     for (let one = this.#waiting.first; one !== undefined; one = this.#waiting.first) {
       if (this.client.closed || !this.#mayGo(one)) break;
-      const bytes = one.message?.payloadBytes ?? 0;
       this.#waiting.shift();
-      this.#waitingBytes -= bytes;
-      if (this.#restored.messages > 0) {
-        this.#restored.messages--;
-        this.#restored.bytes -= bytes;
-      }
       this.#send(one);
     }
     this.#relief.look();

@@ -30,6 +30,7 @@ export class Output {
   readonly #write: (chunk: Buffer) => boolean;
   readonly #cork: () => void;
   #due = false;
+  #over = false;
   #pieces: Buffer[] = [];
   /** Bytes not yet written to the connection. */
   #pending = 0;
@@ -91,6 +92,13 @@ export class Output {
     this.#added(bytes);
   }
 
+  /** A packet behind which nothing is sent any more. */
+  last(bytes: Buffer): void {
+    this.packet(bytes);
+    this.flush();
+    this.#over = true;
+  }
+
   /** Any other packet. */
   packet(bytes: Buffer): void {
     this.#stats.packetsSent++;
@@ -144,7 +152,7 @@ export class Output {
     this.#pieces = [];
     this.#pending = 0;
     const conn = this.#conn;
-    if (conn.destroyed || conn.writableEnded) return;
+    if (conn.destroyed || conn.writableEnded || this.#over) return;
     this.#stats.wireBytesSent += bytes;
     if (pieces.length === 1) {
       this.#write(pieces[0]);

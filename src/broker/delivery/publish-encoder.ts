@@ -3,6 +3,8 @@ import { varIntBytes, writeVarInt } from '../var-int.js';
 import { secondsLeft } from './expiry.js';
 import type { Variant } from './variant.js';
 
+const NO_TOPIC = new Uint8Array(0);
+
 /** Where the properties of a message stand in the bytes that it came in. */
 export interface ArrivedProperties {
   from: number;
@@ -25,11 +27,16 @@ export interface Encodable {
 
 /**
  * A PUBLISH up to its payload (MQTT 5 section 3.3, MQTT 3.1.1 section 3.3). `idAt`: where its packet identifier is
- * to be written, 0 with QoS 0.
+ * to be written, 0 with QoS 0. `alias`: a topic alias, 0 for none; `known`: the client knows what it stands for.
  */
-export function encodeHead(message: Encodable, variant: Variant): { head: Buffer; idAt: number } {
-  const topic = message.known.utf8;
-  const properties = variant.version5 ? encodeProperties(message, variant.identifiers) : null;
+export function encodeHead(
+  message: Encodable,
+  variant: Variant,
+  alias = 0,
+  known = false,
+): { head: Buffer; idAt: number } {
+  const topic = known ? NO_TOPIC : message.known.utf8;
+  const properties = variant.version5 ? encodeProperties(message, variant.identifiers, alias) : null;
   const variable = 2 + topic.length + (variant.qos > 0 ? 2 : 0) + (properties?.length ?? 0);
   const remaining = variable + message.payloadBytes;
   const start = 1 + varIntBytes(remaining);
@@ -53,11 +60,12 @@ export function moveProperties(arrived: ArrivedProperties, by: number): void {
   if (arrived.aliasAt > 0) arrived.aliasAt += by;
 }
 
-/** Property length and properties, MQTT 5 section 3.3.2.3. The topic alias is the publisher's and goes no further. */
-function encodeProperties(message: Encodable, identifiers: readonly number[] | null): Buffer {
-  if (message.properties === undefined && identifiers === null) return Buffer.of(0);
+/** Property length and properties, MQTT 5 section 3.3.2.3. The publisher's topic alias goes no further. */
+function encodeProperties(message: Encodable, identifiers: readonly number[] | null, alias: number): Buffer {
+  if (message.properties === undefined && identifiers === null && alias === 0) return Buffer.of(0);
   const parts =
     message.asArrived === null ? propertyParts(message) : arrivedParts(message, message.asArrived);
+  if (alias > 0) parts.push(Buffer.of(0x23, alias >> 8, alias & 0xff));
   for (const identifier of identifiers ?? []) {
     const part = Buffer.alloc(1 + varIntBytes(identifier), 0x0b);
     writeVarInt(part, identifier, 1);

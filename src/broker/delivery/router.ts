@@ -1,23 +1,15 @@
-import { topicMatcher } from '../../topics.js';
+import { sharedFilter, topicMatcher } from '../../topics.js';
 import type { InProcessDeliver } from '../aedes-internals.js';
 import type { Session } from '../session.js';
+import { Share, type ShareStrategy } from './share.js';
 import type { Subscription } from './subscription.js';
+import { mergeTarget, type Target, targetOf } from './target.js';
 import type { Topic } from './topic.js';
-
-/** A session that a message goes to, once, however many of its subscriptions match [MQTT-3.3.4-2]. */
-export interface Target {
-  readonly session: Session;
-  /** The highest granted QoS of the matching subscriptions [MQTT-3.3.4-2]. */
-  readonly qos: 0 | 1 | 2;
-  /** All matching subscriptions are no-local. */
-  readonly noLocal: boolean;
-  readonly retainAsPublished: boolean;
-  /** Identifiers of all matching subscriptions that have one [MQTT-3.3.4-4]; null if none has. */
-  readonly identifiers: readonly number[] | null;
-}
 
 export interface Route {
   readonly targets: readonly Target[];
+  /** Each chooses one of its members for each message. */
+  readonly shares: readonly Share[];
   readonly functions: readonly InProcessDeliver[];
 }
 
@@ -25,6 +17,8 @@ interface Node {
   readonly children: Map<string, Node>;
   readonly subscriptions: Map<Session, Subscription>;
   readonly functions: Set<InProcessDeliver>;
+  /** Shared subscriptions by the name of their group; null: there are none. */
+  shares: Map<string, Share> | null;
 }
 
 /** A topic asks of so many changes whether one was for it; after more its route is made again (~1 us). */
@@ -35,15 +29,26 @@ const MOST_CHANGES = 16;
  * matches it, whatever else subscribes and unsubscribes meanwhile.
  */
 export class Router {
+  readonly #strategy: ShareStrategy;
   readonly #root = emptyNode();
   /** Tells the filters of the last changes; that of epoch `n` is at `n` modulo their number. */
   readonly #changes: ((topic: string) => boolean)[] = [];
   /** Counts the changes. */
   #epoch = 0;
   #count = 0;
+  #shared = 0;
 
+  constructor(strategy: ShareStrategy = 'round-robin') {
+    this.#strategy = strategy;
+  }
+
+  /** Shared ones included, one for each member. */
   get subscriptionCount(): number {
-    return this.#count;
+    return this.#count + this.#shared;
+  }
+
+  get sharedCount(): number {
+    return this.#shared;
   }
 
   /** Nothing is left of any filter. */
@@ -52,18 +57,27 @@ export class Router {
   }
 
   add(session: Session, subscription: Subscription): void {
+    const shared = sharedFilter(subscription.filter);
+    if (shared !== null) {
+      this.#join(shared.group, shared.filter, targetOf(session, subscription));
+      return;
+    }
     const node = this.#node(subscription.filter);
     if (!node.subscriptions.has(session)) this.#count++;
     node.subscriptions.set(session, subscription);
     this.#changed(subscription.filter);
   }
 
-  remove(session: Session, filter: string): void {
+  /** The shared subscription that the session has left; null: it was none. */
+  remove(session: Session, filter: string): Share | null {
+    const shared = sharedFilter(filter);
+    if (shared !== null) return this.#leave(shared.group, shared.filter, session);
     const path = this.#path(filter);
-    if (path?.at(-1)?.subscriptions.delete(session) !== true) return;
+    if (path?.at(-1)?.subscriptions.delete(session) !== true) return null;
     this.#count--;
     this.#changed(filter);
     prune(path, filter.split('/'));
+    return null;
   }
 
   addFunction(filter: string, deliver: InProcessDeliver): void {
@@ -93,7 +107,35 @@ export class Router {
   find(topic: string): Route {
     const found = new FoundRoute();
     this.#descend(this.#root, topic, 0, found);
-    return found.targets.length + found.functions.length > 0 ? found : NOWHERE;
+    const { targets, shares, functions } = found;
+    return targets.length + shares.length + functions.length > 0 ? found : NOWHERE;
+  }
+
+  /** Routes stay as they are while members come and go: a share knows its members. */
+  #join(group: string, filter: string, member: Target): void {
+    const node = this.#node(filter);
+    node.shares ??= new Map();
+    let share = node.shares.get(group);
+    if (share === undefined) {
+      share = new Share(this.#strategy);
+      node.shares.set(group, share);
+      this.#changed(filter);
+    }
+    if (share.add(member)) this.#shared++;
+  }
+
+  #leave(group: string, filter: string, session: Session): Share | null {
+    const path = this.#path(filter);
+    const node = path?.at(-1);
+    const share = node?.shares?.get(group);
+    if (share?.remove(session) !== true) return null;
+    this.#shared--;
+    if (share.members.length > 0) return share;
+    node!.shares!.delete(group);
+    if (node!.shares!.size === 0) node!.shares = null;
+    this.#changed(filter);
+    prune(path!, filter.split('/'));
+    return share;
   }
 
   /** Collects what matches the levels of `topic` from `start` on, below a node that matches those before. */
@@ -156,15 +198,17 @@ export class Router {
 }
 
 /** One for all topics that nobody wants. */
-const NOWHERE: Route = { targets: [], functions: [] };
+export const NOWHERE: Route = { targets: [], shares: [], functions: [] };
 
 class FoundRoute implements Route {
   readonly targets: Target[] = [];
+  readonly shares: Share[] = [];
   readonly functions: InProcessDeliver[] = [];
   /** Where the target of a session is; not needed before a second filter matches. */
   #places: Map<Session, number> | null = null;
 
-  add({ subscriptions, functions }: Node): void {
+  add({ subscriptions, shares, functions }: Node): void {
+    if (shares !== null) this.shares.push(...shares.values());
     for (const deliver of functions) this.functions.push(deliver);
     if (subscriptions.size === 0) return;
     if (this.targets.length > 0)
@@ -182,35 +226,14 @@ class FoundRoute implements Route {
 }
 
 function emptyNode(): Node {
-  return { children: new Map(), subscriptions: new Map(), functions: new Set() };
+  return { children: new Map(), subscriptions: new Map(), functions: new Set(), shares: null };
 }
 
 /** Takes away the nodes at the end of a path that hold nothing any more. */
 function prune(path: readonly Node[], levels: readonly string[]): void {
   for (let i = path.length - 1; i > 0; i--) {
-    const node = path[i];
-    if (node.children.size + node.subscriptions.size + node.functions.size > 0) return;
+    const { children, subscriptions, functions, shares } = path[i];
+    if (children.size + subscriptions.size + functions.size > 0 || shares !== null) return;
     path[i - 1].children.delete(levels[i - 1]);
   }
-}
-
-function targetOf(session: Session, subscription: Subscription): Target {
-  const { qos, noLocal, retainAsPublished, identifier } = subscription;
-  return {
-    session,
-    qos,
-    noLocal,
-    retainAsPublished,
-    identifiers: identifier === undefined ? null : [identifier],
-  };
-}
-
-function mergeTarget(known: Target, { qos, noLocal, retainAsPublished, identifier }: Subscription): Target {
-  return {
-    session: known.session,
-    qos: qos > known.qos ? qos : known.qos,
-    noLocal: known.noLocal && noLocal,
-    retainAsPublished: known.retainAsPublished || retainAsPublished,
-    identifiers: identifier === undefined ? known.identifiers : [...(known.identifiers ?? []), identifier],
-  };
 }

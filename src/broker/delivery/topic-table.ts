@@ -15,6 +15,7 @@ const SIGHTINGS = 65_536;
  */
 export class TopicTable {
   readonly #mostLevels: number;
+  readonly #mostBytes: number;
   /** By hash; of two topics with the same hash the later one stays. */
   #young = new Map<number, Topic>();
   #old = new Map<number, Topic>();
@@ -23,8 +24,10 @@ export class TopicTable {
   #hash = 0;
   #ascii = true;
 
-  constructor(mostLevels: number) {
+  /** Of a topic; MQTT's own bound is 65,535 bytes. */
+  constructor(mostLevels: number, mostBytes = 65_535) {
     this.#mostLevels = mostLevels;
+    this.#mostBytes = mostBytes;
   }
 
   /** Topics remembered. */
@@ -43,7 +46,7 @@ export class TopicTable {
     const utf8 = new Uint8Array(length);
     for (let i = 0; i < length; i++) utf8[i] = bytes[at + i];
     const name = bytes.toString(this.#ascii ? 'latin1' : 'utf8', at, at + length);
-    const topic = new Topic(name, utf8, this.#ascii, this.#mostLevels);
+    const topic = new Topic(name, utf8, this.#ascii, this.#mostLevels, this.#mostBytes);
     const place = hash & (SIGHTINGS - 1);
     if (this.#sighted[place] === hash && length <= MOST_BYTES) return this.#keep(hash, topic);
     this.#sighted[place] = hash;

@@ -62,6 +62,7 @@ export async function handleConnect(
   const expiryInterval = expiryWithin(asked, parts.limits.sessionExpiry);
   const { session, present } = parts.sessions.open(connection.identity, clean, expiryInterval);
   connection.session = session;
+  connection.topicAliasMaximum = properties.topicAliasMaximum ?? 0;
   parts.wills.set(session, willOf(packet));
   await parts.sessions.ready(session);
   // Another connection of the client may have come meanwhile.

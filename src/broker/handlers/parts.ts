@@ -1,7 +1,7 @@
 import type { IConnectPacket } from 'mqtt-packet';
 import type { Audit } from '../../audit.js';
 import type { Access, Identity } from '../access/access.js';
-import type { PublishPacket } from '../aedes-internals.js';
+import type { PublishPacket, PublishProperties } from '../aedes-internals.js';
 import type { Connection } from '../connection.js';
 import type { Message } from '../delivery/message.js';
 import type { Keys, Pipeline } from '../pipeline.js';
@@ -12,21 +12,30 @@ import type { BrokerStats } from '../stats.js';
 import type { LatestValues } from '../sys/latest.js';
 import type { Wills } from '../wills.js';
 
+export interface HandlerLimits {
+  readonly packetBytes: number;
+  readonly topicLevels: number;
+  readonly topicBytes: number;
+  readonly topicAliasMaximum: number;
+  /** Longest keep-alive, ms; 0: any. */
+  readonly keepAlive: number;
+  /** Longest that a session outlives its connection, ms; 0: for ever. */
+  readonly sessionExpiry: number;
+  readonly subscriptionsPerClient: number;
+  /** Messages of QoS 1 and 2 from one client that are not acknowledged. */
+  readonly receiveMaximum: number;
+  /** PUBLISH packets and requests of one client; 0: no limit. */
+  readonly messagesPerSecond: number;
+  readonly requestsPerSecond: number;
+}
+
 /** What handlers work with. */
 export interface HandlerParts {
-  readonly limits: {
-    readonly packetBytes: number;
-    readonly topicLevels: number;
-    readonly topicAliasMaximum: number;
-    /** QoS 2 messages of one MQTT 5 client that it has not released. */
-    readonly receiveMaximum: number;
-    /** Longest keep-alive, ms; 0: any. */
-    readonly keepAlive: number;
-    /** Longest that a session outlives its connection, ms; 0: for ever. */
-    readonly sessionExpiry: number;
-  };
+  readonly limits: HandlerLimits;
   readonly access: Access;
   readonly audit: Audit;
+  /** Monotonic time in ms. */
+  readonly monotonic: () => number;
   readonly keys: Keys;
   readonly pipeline: Pipeline;
   readonly retained: Retained;
@@ -41,10 +50,12 @@ export interface HandlerParts {
   readonly connected: (connection: Connection, session: Session, packet: IConnectPacket) => void;
   /** As aedes knows messages. */
   readonly packetOf: (message: Message) => PublishPacket;
-  /** A PUBLISH on `$STREAM/...`. */
-  readonly onRequest: (packet: PublishPacket, who: Identity) => void;
+  /** A PUBLISH on `$STREAM/...`; `allowed`: the client does not ask too often. */
+  readonly onRequest: (packet: PublishPacket, who: Identity, allowed: boolean) => void;
   /** A PUBLISH of the transfer client. */
   readonly onTransferPublish: (packet: PublishPacket) => void;
   /** The transfer client has subscribed. */
   readonly onTransferReady: () => void;
+  /** Whether a message has gone out of this broker before, and is back. */
+  readonly hasReturned: (properties: PublishProperties) => boolean;
 }

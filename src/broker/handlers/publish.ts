@@ -3,25 +3,35 @@ import type { Connection } from '../connection.js';
 import { whenOneIsRelieved } from '../delivery/congestion.js';
 import type { Message } from '../delivery/message.js';
 import type { Route } from '../delivery/router.js';
-import { type PacketFault, RECEIVE_MAXIMUM_EXCEEDED } from '../packet-fault.js';
+import type { PacketFault } from '../packet-fault.js';
 import { NOBODY, type Publisher } from '../pipeline.js';
 import type { HandlerParts } from './parts.js';
+import { mayAsk, slowDown } from './rates.js';
 
 const PUBACK = 0x40;
 const PUBREC = 0x50;
-const NO_MATCHING_SUBSCRIBERS = 0x10;
-const QUOTA_EXCEEDED = 0x97;
-
-const TOO_MANY: PacketFault = {
-  text: 'more messages of QoS 2 are in flight than the Receive Maximum [MQTT-3.3.4-7]',
-  reason: RECEIVE_MAXIMUM_EXCEEDED,
+const RECEIVE_MAXIMUM_EXCEEDED: PacketFault = {
+  text: 'more messages are unacknowledged than the Receive Maximum allows [MQTT-3.3.4-7]',
+  reason: 0x93,
 };
 
 /** PUBLISH (MQTT 5 section 3.3). */
 export function handlePublish(parts: HandlerParts, connection: Connection, message: Message): void {
   parts.stats.received++;
   parts.stats.bytesReceived += message.payloadBytes;
-  if (message.qos === 2 && isRepetition(parts, connection, message.id)) return;
+  if (message.qos > 0 && isTooMuch(connection, message, parts.limits.receiveMaximum)) {
+    parts.stats.receiveMaximumDisconnects++;
+    connection.refuse(RECEIVE_MAXIMUM_EXCEEDED);
+    return;
+  }
+  if (parts.limits.messagesPerSecond > 0) slowDown(parts, connection);
+  if (message.qos === 2 && isRepetition(connection, message.id)) return;
+  const { properties } = message;
+  if (properties !== undefined && parts.hasReturned(properties)) {
+    parts.stats.returned++;
+    acknowledge(connection, message, 0, null);
+    return;
+  }
   const { access } = parts;
   const asks = message.known.own || access.restrictsPublish;
   if (asks && !access.mayPublish(connection.identity!, message.topic)) deny(parts, connection, message);
@@ -45,13 +55,8 @@ export class ConnectionPublisher implements Publisher {
     this.#connection.release();
   }
 
-  published(message: Message, refused: boolean, safe: Promise<void> | null, wanted: boolean): void {
-    acknowledge(
-      this.#connection,
-      message,
-      refused ? QUOTA_EXCEEDED : wanted ? 0 : NO_MATCHING_SUBSCRIBERS,
-      safe,
-    );
+  published(message: Message, reason: number, safe: Promise<void> | null): void {
+    acknowledge(this.#connection, message, reason, safe);
   }
 
   /** Not read until one of them has less to do: a publisher that all lag behind is slowed down, by TCP. */
@@ -75,31 +80,40 @@ function handleOwn(parts: HandlerParts, connection: Connection, message: Message
   const { topic } = message;
   if (isRequestTopic(topic)) {
     acknowledge(connection, message, 0, null);
-    parts.onRequest(parts.packetOf(message), identity);
+    parts.onRequest(parts.packetOf(message), identity, mayAsk(parts, connection));
   } else {
     if (parts.access.isTransferClient(identity)) parts.onTransferPublish(parts.packetOf(message));
     parts.pipeline.publish(message, connection.origin!, {
       ...NOBODY,
       // A receiver slower than the sender slows it down: chunks are acknowledged as the receivers take them.
-      published: (_message, _refused, safe) =>
+      published: (_message, _reason, safe) =>
         parts.pipeline.whenTaken(topic, () => acknowledge(connection, message, 0, safe)),
     });
   }
 }
 
 /**
- * Whether a message of QoS 2 goes no further: it was sent before, and has its key already [MQTT-4.3.3-10], or it is one
- * too many [MQTT-3.3.4-7]. If it still waits for room, it was sent on an earlier connection, and is acknowledged on this
- * one when it is captured.
+ * Whether the client has more unacknowledged than it may. MQTT 3 knows no such bound; there it is for what we have to
+ * remember, the open exchanges of QoS 2.
  */
-function isRepetition({ limits }: HandlerParts, connection: Connection, id: number): boolean {
+function isTooMuch(connection: Connection, { qos, id }: Message, most: number): boolean {
+  const version5 = connection.client.version === 5;
+  const { received } = connection.session!;
+  const full = received.size + (version5 ? connection.unacknowledged : 0) >= most;
+  if (qos === 2) return full && !received.has(id);
+  if (full && version5) return true;
+  connection.unacknowledged++;
+  return false;
+}
+
+/**
+ * Whether a message of QoS 2 was sent before: then it has its key already [MQTT-4.3.3-10]. If it still waits for
+ * room, it was sent on an earlier connection, and is acknowledged on this one when it is captured.
+ */
+function isRepetition(connection: Connection, id: number): boolean {
   const { received } = connection.session!;
   const waiting = received.get(id);
   if (waiting === undefined) {
-    if (connection.client.version === 5 && received.size >= limits.receiveMaximum) {
-      connection.refuse(TOO_MANY);
-      return true;
-    }
     received.set(id, connection);
     return false;
   }
@@ -121,6 +135,7 @@ function acknowledge(
 ): void {
   if (qos === 0) return;
   if (qos === 1) {
+    connection.unacknowledged--;
     connection.answer(PUBACK, id, connection.client.version === 5 ? code : 0, safe);
     return;
   }

@@ -1,6 +1,8 @@
 import { PACKET_TOO_LARGE, type PacketFault, protocolError, unreadable } from '../packet-fault.js';
 
 const BAD_LENGTH = unreadable('the remaining length is malformed [MQTT-1.5.5-1]');
+/** The first byte of packet type 1. */
+const LEAST_FIRST = 0x10;
 const NO_TYPE = protocolError('there is no packet type 0 (MQTT 5 section 2.1.2)');
 const MOST_HEADER_BYTES = 5;
 const NOTHING = Buffer.alloc(0);
@@ -65,7 +67,6 @@ export class FrameReader {
     const at = this.#at;
     const left = chunk.length - at;
     if (left === 0) return this.#letGo();
-    if (chunk[at] < 0x10) return this.#fail(NO_TYPE);
     let remaining = 0;
     let body = at + 1;
     for (let shift = 0; ; shift += 7) {
@@ -75,11 +76,12 @@ export class FrameReader {
       if (digit < 0x80) break;
       if (body - at === MOST_HEADER_BYTES) return this.#fail(BAD_LENGTH);
     }
-    if (this.shortest && body - at > 2 && chunk[body - 1] === 0) return this.#fail(BAD_LENGTH);
+    if (body - at > 2 && chunk[body - 1] === 0 && this.shortest) return this.#fail(BAD_LENGTH);
     const size = body - at + remaining;
     this.size = size;
     if (size > this.mostBytes) return this.#fail(tooLarge(size, this.mostBytes));
     if (size > left) {
+      if (chunk[at] < LEAST_FIRST) return this.#fail(NO_TYPE);
       this.#need = size;
       return this.#rest();
     }
@@ -88,8 +90,9 @@ export class FrameReader {
     return true;
   }
 
+  /** What has no type is not waited for, and its length is no matter. */
   #fail(fault: PacketFault): false {
-    this.fault = fault;
+    this.fault = this.#chunk[this.#at] < LEAST_FIRST ? NO_TYPE : fault;
     return false;
   }
 
@@ -133,6 +136,7 @@ export class FrameReader {
 
   /** At most four bytes of a header wait for the next chunk. */
   #keepHeader(): false {
+    if (this.#chunk[this.#at] < LEAST_FIRST) return this.#fail(NO_TYPE);
     const header = Buffer.from(this.#chunk.subarray(this.#at));
     this.#letGo();
     this.#chunk = header;

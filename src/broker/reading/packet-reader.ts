@@ -8,6 +8,7 @@ import { readUnsubscribe } from './unsubscribe-reader.js';
 const BAD_FLAGS = malformed('reserved flags of the fixed header are set [MQTT-2.1.3-1]');
 const BAD_PING = unreadable('PINGREQ and PINGRESP have no length');
 const SECOND_CONNECT = protocolError('CONNECT is sent once [MQTT-3.1.0-2]');
+const NO_TYPE = protocolError('there is no packet type 0 (MQTT 5 section 2.1.2)');
 const SERVER_ONLY = protocolError('a client does not send CONNACK, SUBACK, UNSUBACK or PINGRESP');
 const NO_AUTH = protocolError('AUTH follows a CONNECT with an authentication method only [MQTT-4.12.0-7]');
 
@@ -47,7 +48,8 @@ export function withFlags(first: number): number {
 
 function refuse(first: number, fields: Fields): null {
   const type = first >> 4;
-  if (type === CONNACK) fields.fail(SERVER_ONLY);
+  if (type === 0) fields.fail(NO_TYPE);
+  else if (type === CONNACK) fields.fail(SERVER_ONLY);
   else if (type === AUTH) fields.fail(NO_AUTH);
   else if (first !== withFlags(first)) fields.fail(BAD_FLAGS);
   else if ((type === PINGREQ || type === PINGRESP) && fields.left > 0) fields.fail(BAD_PING);

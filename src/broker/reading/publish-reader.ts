@@ -1,6 +1,5 @@
 import { isUtf8 } from 'node:buffer';
 import { Message } from '../delivery/message.js';
-import type { ArrivedProperties } from '../delivery/publish-encoder.js';
 import type { Topic } from '../delivery/topic.js';
 import { isAt, type TopicTable } from '../delivery/topic-table.js';
 import {
@@ -12,7 +11,7 @@ import {
 } from '../packet-fault.js';
 import { Fields } from './fields.js';
 import type { FrameReader } from './frame-reader.js';
-import { type Properties, PUBLISH, readProperties } from './properties.js';
+import { PUBLISH, readProperties } from './properties.js';
 
 const CUT_SHORT = malformed('the PUBLISH is cut short');
 const BAD_QOS = malformed('there is no QoS 3 [MQTT-3.3.1-4]');
@@ -58,7 +57,8 @@ export class PublishReader {
   }
 
   /** The message in the frame, or null: see `fault`. */
-  read({ bytes, start, body, end }: FrameReader, version5: boolean): Message | null {
+  read(frame: FrameReader, version5: boolean): Message | null {
+    const { bytes, start, body, end } = frame;
     const first = bytes[start];
     const qos = ((first >> 1) & 3) as 0 | 1 | 2;
     const dup = (first & 8) !== 0;
@@ -72,55 +72,45 @@ export class PublishReader {
     if (dup && qos === 0) return this.#refuse(BAD_DUP);
     const id = qos > 0 ? (bytes[idAt] << 8) | bytes[idAt + 1] : 0;
     if (qos > 0 && id === 0) return this.#refuse(NO_ID);
-    let properties: Properties | undefined;
-    let asArrived: ArrivedProperties | null = null;
-    if (version5 && bytes[at++] !== 0) {
-      properties = readProperties(FIELDS.open(bytes, at - 1, end), PUBLISH);
-      if (FIELDS.fault !== null) return this.#refuse(FIELDS.fault);
-      at = FIELDS.at;
-      asArrived = { from: FIELDS.propertiesAt, to: at, expiryAt: FIELDS.expiryAt, aliasAt: FIELDS.aliasAt };
-    }
-    const alias = properties?.topicAlias;
-    const topic =
-      alias === undefined
-        ? this.#topic(bytes, topicAt, topicBytes)
-        : this.#aliased(alias, bytes, topicAt, topicBytes);
-    if (topic === null) return null;
-    if (topic.fault !== null) return this.#refuse(topic.fault);
-    if (properties?.payloadFormatIndicator === true && this.#limits.checkPayloadFormat) {
-      if (!isUtf8(bytes.subarray(at, end))) return this.#refuse(BAD_FORMAT);
+    if (version5 && bytes[at++] !== 0) return this.#withProperties(frame, at - 1, qos, id, idAt);
+    let topic = this.#last;
+    if (topic === null || !isAt(topic, bytes, topicAt, topicBytes)) {
+      topic = this.#topics.read(bytes, topicAt, topicBytes);
+      if (topic.fault !== null) return this.#refuse(topic.fault);
+      this.#last = topic;
     }
     const retain = (first & 1) !== 0;
-    return Message.arrived(
-      topic,
-      version5,
-      qos,
-      retain,
-      id,
-      idAt,
-      bytes,
-      start,
-      at,
-      end,
-      dup,
-      properties,
-      asArrived,
-    );
+    return Message.arrived(topic, version5, qos, retain, id, idAt, bytes, start, at, end, dup);
   }
 
-  #topic(bytes: Buffer, at: number, length: number): Topic {
-    const last = this.#last;
-    if (last !== null && isAt(last, bytes, at, length)) return last;
-    const topic = this.#topics.read(bytes, at, length);
-    if (topic.fault === null) this.#last = topic;
-    return topic;
+  /** The properties begin at `at`. */
+  #withProperties(frame: FrameReader, at: number, qos: 0 | 1 | 2, id: number, idAt: number): Message | null {
+    const { bytes, start, body, end } = frame;
+    const properties = readProperties(FIELDS.open(bytes, at, end), PUBLISH);
+    if (properties === undefined) return this.#refuse(FIELDS.fault ?? CUT_SHORT);
+    const { at: to, propertiesAt: from, expiryAt, aliasAt } = FIELDS;
+    const { topicAlias, payloadFormatIndicator } = properties;
+    const topicAt = body + 2;
+    const topicBytes = (bytes[body] << 8) | bytes[body + 1];
+    const topic =
+      topicAlias === undefined
+        ? this.#topics.read(bytes, topicAt, topicBytes)
+        : this.#aliased(topicAlias, bytes, topicAt, topicBytes);
+    if (topic === null) return null;
+    if (topic.fault !== null) return this.#refuse(topic.fault);
+    if (payloadFormatIndicator === true && this.#limits.checkPayloadFormat) {
+      if (!isUtf8(bytes.subarray(to, end))) return this.#refuse(BAD_FORMAT);
+    }
+    const asArrived = { from, to, expiryAt, aliasAt };
+    const first = bytes[start];
+    return Message.arrivedWith(properties, asArrived, topic, qos, first, id, idAt, bytes, start, end);
   }
 
   /** A topic without name is the one that was last sent with the alias on this connection [MQTT-3.3.2-7]. */
   #aliased(alias: number, bytes: Buffer, at: number, length: number): Topic | null {
     if (alias === 0 || alias > this.#limits.topicAliasMaximum) return this.#refuse(BAD_ALIAS);
     if (length === 0) return this.#aliases.get(alias) ?? this.#refuse(UNKNOWN_ALIAS);
-    const topic = this.#topic(bytes, at, length);
+    const topic = this.#topics.read(bytes, at, length);
     if (topic.fault === null) this.#aliases.set(alias, topic);
     return topic;
   }

@@ -150,6 +150,11 @@ export class LevelPersistence {
     return this.#outgoing.acknowledge(id, messageId);
   }
 
+  /** Of a message that has no identifier. */
+  outgoingRemove({ id }: Client, counter: number, bytes: number): Promise<void> {
+    return this.#outgoing.remove(id, counter, bytes);
+  }
+
   outgoingStream({ id }: Client): Readable {
     return Readable.from(this.#outgoing.stream(id));
   }

@@ -142,6 +142,13 @@ export class OutgoingQueues {
     return this.#rows.written();
   }
 
+  /** A message that has no identifier goes elsewhere. `bytes`: of its payload. */
+  remove(clientId: string, counter: number, bytes: number): Promise<void> {
+    const session = this.#sessions.get(clientId);
+    if (session !== undefined) this.#removeMessage(session, counter, bytes);
+    return this.#rows.written();
+  }
+
   /** As `acknowledge`; resolves to what it was. */
   async clear(clientId: string, messageId: number): Promise<QueuedMessage | Pubrel | undefined> {
     const session = this.#sessions.get(clientId);

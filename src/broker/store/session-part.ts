@@ -69,8 +69,13 @@ export class StoreOfSession implements KeptSession {
     unawaited(this.#store.outgoingUpdate(this.#client, { cmd: 'pubrel', messageId: id }));
   }
 
-  remove({ id }: Delivery): void {
-    unawaited(this.#store.outgoingAcknowledge(this.#client, { messageId: id }));
+  remove({ id, key, message }: Delivery): void {
+    if (id === 0) unawaited(this.#store.outgoingRemove(this.#client, key, message!.payloadBytes));
+    else unawaited(this.#store.outgoingAcknowledge(this.#client, { messageId: id }));
+  }
+
+  trim(messages: number, bytes: number): Promise<number> {
+    return this.#store.trim(this.#client.id, messages, bytes);
   }
 
   async read(before: number): Promise<Delivery[]> {
@@ -109,13 +114,22 @@ export class StoreOfSession implements KeptSession {
     const identifiers = (subscriptionIdentifier as number[] | undefined) ?? null;
     const { qos, retain, messageId = 0 } = packet;
     const variant = variantOf(false, qos, retain, identifiers);
-    return { key: packet.brokerCounter, message, variant, kept: true, id: messageId, sent: messageId > 0 };
+    return {
+      key: packet.brokerCounter,
+      message,
+      variant,
+      sharing: null,
+      kept: true,
+      id: messageId,
+      sent: messageId > 0,
+    };
   }
 }
 
 /** The client has the message; only its identifier is left. */
 function released(id: number): Delivery {
-  return { key: 0, message: null, variant: variantOf(false, 2, false, null), kept: true, id, sent: true };
+  const variant = variantOf(false, 2, false, null);
+  return { key: 0, message: null, variant, sharing: null, kept: true, id, sent: true };
 }
 
 /** Of a message received all that is needed is the identifier: the message is on its way already. */

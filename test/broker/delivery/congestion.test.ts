@@ -4,7 +4,7 @@ import { whenOneIsRelieved } from '../../../src/broker/delivery/congestion.js';
 import { Relief } from '../../../src/broker/delivery/relief.js';
 import type { Route } from '../../../src/broker/delivery/router.js';
 
-/** As many subscribers that have too much to do. */
+/** As many subscribers that have too much to do; the last one is a member of a shared subscription. */
 function congested(count: number): { reliefs: Relief[]; free: Set<number>; route: Route } {
   const free = new Set<number>();
   const reliefs = Array.from({ length: count }, (_, n) => new Relief(() => free.has(n), 60_000));
@@ -16,7 +16,8 @@ function congested(count: number): { reliefs: Relief[]; free: Set<number>; route
       },
     },
   }));
-  return { reliefs, free, route: { targets, functions: [] } as unknown as Route };
+  const shares = [{ members: targets.splice(-1) }];
+  return { reliefs, free, route: { targets, shares, functions: [] } as unknown as Route };
 }
 
 test('the first that has less to do is enough, and nobody is left waiting for the others', () => {

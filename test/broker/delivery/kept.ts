@@ -40,6 +40,16 @@ export class FakeKept implements KeptSession {
     this.#changed();
   }
 
+  async trim(messages: number, bytes: number): Promise<number> {
+    let removed = 0;
+    for (const oldest of this.#deliveries) {
+      if (this.messages <= messages && this.bytes <= bytes) break;
+      this.#deliveries.delete(oldest);
+      removed++;
+    }
+    return removed;
+  }
+
   async read(before: number): Promise<Delivery[]> {
     return [...this.#deliveries].filter(({ key }) => key < before);
   }

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { AedesClient } from '../../../src/broker/aedes-internals.js';
 import { Backlog } from '../../../src/broker/delivery/backlog.js';
 import { PUBACK, PUBCOMP, PUBREC } from '../../../src/broker/delivery/inflight.js';
-import { Message } from '../../../src/broker/delivery/message.js';
+import { type Frame, Message } from '../../../src/broker/delivery/message.js';
 import { Outbox, type OutboxLimits } from '../../../src/broker/delivery/outbox.js';
 import type { Output } from '../../../src/broker/delivery/output.js';
 import { TopicTable } from '../../../src/broker/delivery/topic-table.js';
@@ -38,7 +38,7 @@ class FakeClient {
 
   outbox(backlog: Backlog, limits: OutboxLimits, stats: BrokerStats): Outbox {
     const output = this.output as unknown as Output;
-    return new Outbox(this as unknown as AedesClient, output, backlog, limits, stats, () => true);
+    return new Outbox(this as unknown as AedesClient, output, backlog, limits, stats);
   }
 
   emit(event: string): void {
@@ -210,3 +210,41 @@ for (const keep of [false, true]) {
     for (const id of [1, 2]) assert.equal(outbox.received(id), true, 'it is over');
   });
 }
+
+test('topic aliases only for a client of MQTT 5 that asked for some; they are given as messages leave', () => {
+  for (const [version, maximum, aliased] of [
+    [5, 3, true],
+    [5, 0, false],
+    [4, 3, false],
+  ] as const) {
+    const client = new FakeClient();
+    Object.assign(client, { version, receiveMaximum: 1 });
+    const heads: string[] = [];
+    const publish = (frame: Frame) => {
+      heads.push(frame.head.toString('latin1', frame.start, frame.headEnd));
+      return 0;
+    };
+    Object.assign(client.output, { publish, publishAs: publish });
+    const stats = new BrokerStats();
+    const outbox = new Outbox(
+      client as unknown as AedesClient,
+      client.output as unknown as Output,
+      new Backlog(LIMITS, stats, new FakeKept()),
+      LIMITS,
+      stats,
+      maximum,
+    );
+    const topics = new TopicTable(10);
+    for (const [n, name] of ['vehicle/a', 'vehicle/b', 'vehicle/b', 'vehicle/a'].entries()) {
+      const payload = Buffer.alloc(10);
+      const packet = { cmd: 'publish', topic: name, payload, qos: 1, retain: false, dup: false } as const;
+      const one = Message.of(topics.named(name), packet, 0);
+      outbox.deliver(one, variantOf(version === 5, 1, false, null), n % 2 === 0 ? n + 1 : 0);
+    }
+    for (let id = 1; id <= 4; id++) outbox.acknowledged(id, PUBACK);
+    assert.deepEqual(
+      heads.map((head) => head.includes('vehicle/')),
+      aliased ? [true, true, false, false] : [true, true, true, true],
+    );
+  }
+});

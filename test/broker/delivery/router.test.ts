@@ -193,3 +193,39 @@ test('taking away what is not there changes nothing', () => {
   assert.equal(router.subscriptionCount, 1);
   assert.equal(router.route(topics.named('a/b/c')).targets.length, 1);
 });
+
+test('a shared subscription is one of the route, which stays while its members change', () => {
+  const router = new Router();
+  const topics = new TopicTable(100);
+  const [one, two] = [newSession('1'), newSession('2')];
+  const topic = topics.named('a/b');
+  assert.equal(router.route(topic).shares.length, 0);
+  router.add(one, subscription('$share/g/a/+'));
+  const route = router.route(topic);
+  const [share] = route.shares;
+  assert.equal(route.targets.length, 0);
+  router.add(two, subscription('$share/g/a/+', { qos: 1 }));
+  router.add(one, subscription('$share/g/a/+', { qos: 2 }));
+  assert.equal(router.route(topic), route);
+  assert.deepEqual(
+    share.members.map(({ session, qos }) => [session.clientId, qos]),
+    [
+      ['1', 2],
+      ['2', 1],
+    ],
+  );
+  assert.deepEqual([router.sharedCount, router.subscriptionCount], [2, 2]);
+  router.add(two, subscription('$share/h/a/+'));
+  router.add(two, subscription('$share/g/#'));
+  assert.equal(router.route(topic).shares.length, 3);
+  assert.equal(router.find('$SYS/a').shares.length, 0);
+  assert.equal(router.remove(one, '$share/g/a/+'), share);
+  assert.equal(router.remove(one, '$share/g/a/+'), null);
+  assert.equal(router.remove(one, '$share/x/a/+'), null);
+  assert.equal(router.remove(one, '$share/g'), null);
+  assert.equal(router.route(topic).shares.length, 3);
+  for (const filter of ['$share/g/a/+', '$share/h/a/+', '$share/g/#']) router.remove(two, filter);
+  assert.equal(router.route(topic).shares.length, 0);
+  assert.equal(router.sharedCount, 0);
+  assert.ok(router.empty);
+});
