@@ -111,3 +111,18 @@ test('what waits for a client that takes only smaller packets now is dropped, th
   );
   assert.equal(broker.sessions.get('c')!.backlog.messages, 2);
 });
+
+test('a client that takes no packet as large as CONNACK or SUBACK is let go without a word', async (t) => {
+  const { tcp, broker } = await startBroker(t);
+  const tiny = await WireClient.open(t, tcp.port);
+  tiny.send(tiny.connectPacket({ properties: { maximumPacketSize: 2 } }));
+  await tiny.ended;
+  assert.deepEqual(tiny.take(), []);
+  const small = await WireClient.connect(t, tcp.port, { properties: { maximumPacketSize: 40 } });
+  const subscriptions = Array.from({ length: 40 }, (_, i) => ({ topic: `a/${i}`, qos: 0 as const }));
+  small.send({ cmd: 'subscribe', messageId: 1, subscriptions });
+  await small.ended;
+  assert.deepEqual(small.take(), []);
+  await until(() => broker.stats.connections === 0);
+  assert.equal(broker.sessions.count, 0);
+});

@@ -79,6 +79,7 @@ export async function handleConnect(
     ...(keepAlive === packet.keepalive ? {} : { serverKeepAlive: keepAlive }),
   };
   accept(connection, present, connack);
+  if (client.closed) return;
   if (verdict.until !== undefined) connection.validUntil(verdict.until);
   parts.connected(connection, session, packet);
 }
