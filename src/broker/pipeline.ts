@@ -155,13 +155,7 @@ export class Pipeline {
       // The subscriber does not want what it published itself [MQTT-3.8.3-3].
       if (target.noLocal && message.clientId === session.clientId) continue;
       const qos = message.qos < target.qos ? message.qos : target.qos;
-      session.deliver(
-        message,
-        qos,
-        message.retain && target.retainAsPublished,
-        target.identifiers,
-        keep ? message.key : 0,
-      );
+      session.deliver(message, qos, message.retain && target.retainAsPublished, target.identifiers, keep);
       const { outbox } = session;
       if (outbox === null) continue;
       if (outbox.congested) congested = true;

@@ -115,22 +115,24 @@ export class Session {
   }
 
   /**
-   * Gives the client a message. `key`: its place among what is kept until the client has acknowledged it, if the
-   * session lasts and the QoS is above 0; 0: nothing is kept.
+   * Gives the client a message. `keep`: until the client has acknowledged it, if the session lasts and the QoS is above 0;
+   * `place`: its key among what is kept if it is not the message's own. That one is not handed over: a number that large
+   * would be an object on the heap for each subscriber.
    */
   deliver(
     message: Message,
     qos: 0 | 1 | 2,
     retain: boolean,
     identifiers: readonly number[] | null,
-    key: number,
+    keep: boolean,
+    place = 0,
   ): void {
     const outbox = this.#outbox;
     if (outbox !== null && this.#withheld(message)) return;
-    const place = qos > 0 && this.lasting ? key : 0;
+    const key = keep && qos > 0 && this.lasting ? place || message.key : 0;
     const variant = variantOf(outbox?.version5 === true, qos, retain, identifiers);
-    if (outbox?.deliver(message, variant, place) === true || place === 0) return;
-    this.backlog.keepIfRoom({ key: place, message, variant, sharing: null, kept: true, id: 0, sent: false });
+    if (outbox?.deliver(message, variant, key) === true || key === 0) return;
+    this.backlog.keepIfRoom({ key, message, variant, sharing: null, kept: true, id: 0, sent: false });
   }
 
   /** What matches a subscription that was granted may be denied. For a client that is away it is decided when it comes. */

@@ -85,7 +85,7 @@ function sendRetained(
   if (retainHandling === 2 || (retainHandling === 1 && !isNew)) return;
   const identifiers = identifier === undefined ? null : [identifier];
   const send = (message: Message, key: number) =>
-    session.deliver(message, Math.min(message.qos, qos) as 0 | 1 | 2, true, identifiers, key);
+    session.deliver(message, Math.min(message.qos, qos) as 0 | 1 | 2, true, identifiers, key > 0, key);
   for (const message of retained.matching(filter, Date.now())) {
     if (noLocal && message.clientId === session.clientId) continue;
     // Its place among what is kept is that of now, not that of its own key.
