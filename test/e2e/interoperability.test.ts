@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
@@ -11,6 +12,19 @@ const NO_MOSQUITTO =
   spawnSync('mosquitto_pub', ['--help']).error === undefined
     ? false
     : 'the clients of mosquitto are not installed (Debian: mosquitto-clients)';
+
+const PYTHON = '/usr/bin/python3';
+const NO_PAHO =
+  spawnSync(PYTHON, ['-c', 'import paho.mqtt.client']).status === 0
+    ? false
+    : "Python's paho is not installed (Debian: python3-paho-mqtt)";
+
+test("Python's paho, every version and QoS, over tcp and WebSocket", { skip: NO_PAHO }, async (t) => {
+  const broker = await startBroker(t, []);
+  const ports = [broker.tcp, broker.ws].map((url) => new URL(url).port);
+  const { stdout } = await run(PYTHON, [join(process.cwd(), 'test/e2e/paho_client.py'), ...ports]);
+  assert.equal(stdout.trim().split('\n').length, 6);
+});
 
 for (const version of ['mqttv31', 'mqttv311', 'mqttv5']) {
   for (const qos of ['0', '1', '2']) {

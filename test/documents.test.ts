@@ -1,4 +1,4 @@
-/** docs/mqtt-conformance.md names tests that there are, and every one of those for conformance. */
+/** Documents name tests that there are; docs/mqtt-conformance.md every one of those for conformance. */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -6,16 +6,26 @@ import { test } from 'node:test';
 
 const TESTS = resolve('test');
 const document = readFileSync(resolve('docs/mqtt-conformance.md'), 'utf8');
-const named = [...document.matchAll(/`([\w/-]+\.test\.ts)`/g)].map(([, name]) => name);
+const named = namesIn(document);
 
-test('the tests that it names exist', () => {
-  assert.ok(named.length > 50);
-  const files = new Set(readdirSync(TESTS, { recursive: true, encoding: 'utf8' }));
-  assert.deepEqual(
-    named.filter((name) => !files.has(name)),
-    [],
-  );
-});
+function namesIn(text: string): string[] {
+  return [...text.matchAll(/`([\w/-]+\.test\.ts)`/g)].map(([, name]) => name);
+}
+
+for (const [name, least] of [
+  ['mqtt-conformance.md', 50],
+  ['security.md', 20],
+] as const) {
+  test(`the tests that docs/${name} names exist`, () => {
+    const tests = namesIn(readFileSync(resolve('docs', name), 'utf8'));
+    assert.ok(tests.length > least);
+    const files = new Set(readdirSync(TESTS, { recursive: true, encoding: 'utf8' }));
+    assert.deepEqual(
+      tests.filter((one) => !files.has(one)),
+      [],
+    );
+  });
+}
 
 test('it names every test of conformance', () => {
   const folder = join('broker', 'conformance');
