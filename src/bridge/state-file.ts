@@ -1,19 +1,14 @@
 import { dirname } from 'node:path';
 import { z } from 'zod';
+import { type WholeFiles, writeWhole } from '../whole-file.js';
 
 /** The used part of `node:fs/promises`. */
-export interface StateFiles {
+export interface StateFiles extends WholeFiles {
   mkdir(path: string, options: { recursive: true; mode: number }): Promise<unknown>;
   readFile(path: string, encoding: 'utf8'): Promise<string>;
-  open(
-    path: string,
-    flags: string,
-    mode: number,
-  ): Promise<{ writeFile(text: string): Promise<void>; sync(): Promise<void>; close(): Promise<void> }>;
-  rename(from: string, to: string): Promise<void>;
 }
 
-/** A small JSON file for the bridge's eyes only (0600): whole as it was or whole as it is, also after a power cut. */
+/** A small JSON file of the bridge. */
 export class StateFile<S extends z.ZodType> {
   readonly path: string;
   readonly #schema: S;
@@ -40,15 +35,7 @@ export class StateFile<S extends z.ZodType> {
   /** One write at a time. */
   async write(state: z.input<S>): Promise<void> {
     await this.#files.mkdir(dirname(this.path), { recursive: true, mode: 0o700 });
-    const temporary = `${this.path}.tmp`;
-    const file = await this.#files.open(temporary, 'w', 0o600);
-    try {
-      await file.writeFile(`${JSON.stringify(state)}\n`);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await this.#files.rename(temporary, this.path);
+    await writeWhole(this.path, `${JSON.stringify(state)}\n`, this.#files);
   }
 }
 

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { MqttStreamError, textOf } from '../errors.js';
+import { type WholeFiles, writeWhole } from '../whole-file.js';
 import { Clock } from './clock.js';
 import { type Correction, joinCorrections } from './correction.js';
 import type { TimeSource } from './time.js';
@@ -27,14 +28,8 @@ const State = z.object({
 type State = z.infer<typeof State>;
 
 /** The used part of `node:fs/promises`. */
-export interface ClockFiles {
+export interface ClockFiles extends WholeFiles {
   readFile(path: string, encoding: 'utf8'): Promise<string>;
-  open(
-    path: string,
-    flags: string,
-    mode?: number,
-  ): Promise<{ writeFile(text: string): Promise<void>; sync(): Promise<void>; close(): Promise<void> }>;
-  rename(from: string, to: string): Promise<void>;
 }
 
 export interface ClockOpening {
@@ -103,15 +98,7 @@ export class ClockStore {
       clean,
       corrections: this.#clock.corrections.slice(-MOST_CORRECTIONS),
     };
-    const temporary = `${this.#path}.tmp`;
-    const file = await this.#files.open(temporary, 'w', 0o600);
-    try {
-      await file.writeFile(`${JSON.stringify(state)}\n`);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await this.#files.rename(temporary, this.#path);
+    await writeWhole(this.#path, `${JSON.stringify(state)}\n`, this.#files);
   }
 }
 
