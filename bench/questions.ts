@@ -64,6 +64,11 @@ export const QUESTIONS = {
     onRequest: true,
     load: async () => (await import('./stalled.js')).stalled,
   },
+  sessions: {
+    asks: 'What do sessions cost whose clients are away, over kill -9 and restart?',
+    onRequest: true,
+    load: async () => (await import('./sessions.js')).sessions,
+  },
   memory: {
     asks: 'Does the process keep its size under a steady flow?',
     onRequest: true,
