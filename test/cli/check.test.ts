@@ -62,9 +62,10 @@ test('errors are JSON with --json', async (t) => {
   assert.match(error.message, /none\.yaml/);
 });
 
-test('does not print the passwords of bridges', async (t) => {
+test('does not print the passwords of bridges, nor the passphrases of keys', async (t) => {
   const bridges = [{ name: 'b', url: 'mqtt://h', username: 'u', password: 'secret', out: [{ filter: 'a' }] }];
-  const file = await configFile(await tempFolder(t), { bridges });
+  const tls = { certificate: 'c.pem', key: 'k.pem', keyPassphrase: 'secret' };
+  const file = await configFile(await tempFolder(t), { bridges, listeners: [{ protocol: 'tls', tls }] });
   for (const args of [[], ['--json']]) {
     const { code, text } = await run('check', '--config', file, ...args);
     assert.equal(code, 0);

@@ -19,8 +19,7 @@ const NUMBERS: readonly (readonly [topic: string, read: (figures: Figures) => nu
   ['store/messages/count', ({ stored }) => stored.messages],
   ['store/messages/bytes', ({ stored }) => stored.bytes],
   ['subscriptions/count', ({ router }) => router.subscriptionCount],
-  // There are none yet.
-  ['shared_subscriptions/count', () => 0],
+  ['shared_subscriptions/count', ({ router }) => router.sharedCount],
   ['retained messages/count', ({ retained }) => retained.count],
   ['heap/current', ({ heap }) => heap],
   ['publish/messages/dropped', ({ stats }) => stats.dropped],

@@ -38,7 +38,7 @@ class Rig {
           return sessions.length;
         },
       } as never,
-      router: { subscriptionCount: 4 } as never,
+      router: { subscriptionCount: 4, sharedCount: 1 } as never,
       get retained() {
         return rig.retained as never;
       },
@@ -90,7 +90,7 @@ test('at the start everything that mosquitto tells', (t) => {
       'store/messages/count 0',
       'store/messages/bytes 0',
       'subscriptions/count 4',
-      'shared_subscriptions/count 0',
+      'shared_subscriptions/count 1',
       'retained messages/count 0',
       'heap/current 5000',
       'heap/maximum 5000',
