@@ -48,6 +48,7 @@ export interface BrokerSettings {
   readonly store?: LevelPersistence;
   readonly now?: () => number;
   readonly shareStrategy?: ShareStrategy;
+  readonly wall?: () => number;
 }
 
 export function newClock(): Clock {
@@ -77,6 +78,7 @@ export async function startBroker(t: TestContext, settings: BrokerSettings = {})
     ...(settings.sys === undefined ? {} : { sys: settings.sys }),
     ...(settings.access === undefined ? {} : { access: settings.access }),
     ...(settings.now === undefined ? {} : { now: settings.now }),
+    ...(settings.wall === undefined ? {} : { wall: settings.wall }),
   });
   await broker.listen();
   const tcp = await listen(broker, { protocol: 'tcp', host: '127.0.0.1', port: 0 });
