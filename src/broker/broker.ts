@@ -12,8 +12,8 @@ import {
 } from './aedes-internals.js';
 import { type Capture, NO_CAPTURE, type Origin } from './capture.js';
 import { Connections } from './connections.js';
+import type { OutboxLimits } from './delivery/bounds.js';
 import { Message } from './delivery/message.js';
-import type { OutboxLimits } from './delivery/outbox.js';
 import { Router } from './delivery/router.js';
 import type { ShareStrategy } from './delivery/share.js';
 import type { Target } from './delivery/target.js';

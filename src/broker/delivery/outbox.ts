@@ -1,35 +1,19 @@
 import type { AedesClient } from '../aedes-internals.js';
 import type { BrokerStats } from '../stats.js';
-import type { Backlog, BacklogLimits, Delivery, Sharing } from './backlog.js';
+import type { Backlog, Delivery, Sharing } from './backlog.js';
+import { Bounds, type OutboxLimits } from './bounds.js';
 import { expired } from './expiry.js';
 import { type Awaited, awaitedOf, Inflight, PUBACK } from './inflight.js';
 import type { Frame, Message } from './message.js';
 import type { Output } from './output.js';
 import { Relief } from './relief.js';
-import { SafeOrder } from './safe-order.js';
+import { Settling } from './settling.js';
 import { TopicAliases } from './topic-aliases.js';
 import { type Variant, variantOf } from './variant.js';
 import { Waiting } from './waiting.js';
 
-export interface OutboxLimits extends BacklogLimits {
-  /** Most messages of QoS 1 and 2 that one client has not acknowledged; its Receive Maximum may be less. */
-  readonly inflight: number;
-  /** What happens to QoS 1 and 2 beyond the bounds. */
-  readonly whenClientQueueFull: 'disconnect' | 'drop';
-  /** How long publishers wait for a subscriber that takes nothing at all, ms. */
-  readonly stalledAfter: number;
-}
-
 /** Bytes not yet taken by the socket: above this a replay waits for its subscriber. */
 const BUSY_BYTES = 256 * 1024;
-/** And above this QoS 1 and 2 wait here: what a reconnected client missed must not use up the bound at once. */
-const SOCKET_BYTES = 1024 * 1024;
-/** Publishers are not read while so much waits for all of their subscribers. */
-const CONGESTED_BYTES = 1024 * 1024;
-const CONGESTED_MESSAGES = 1024;
-/** Of messages that are not kept, behind such that wait for the store: so many, and none longer. */
-const MOST_SETTLING = 1024;
-const SETTLING_BYTES = 1024;
 const QUOTA_EXCEEDED = 0x97;
 const PUBREL = 0x62;
 
@@ -46,21 +30,14 @@ export class Outbox {
   readonly #stats: BrokerStats;
   /** Asked for what has waited, perhaps since another connection: rights may have changed. */
   readonly #mayReceive: (topic: string) => boolean;
-  readonly #window: number;
-  readonly #socketBytes: number;
-  /** QoS 0 is dropped above this. */
-  readonly #mostBytes: number;
-  readonly #congestedBytes: number;
-  readonly #congestedMessages: number;
-  readonly #maximumPacketSize: number;
+  readonly #bounds: Bounds;
   /** null: its client has not asked for any. */
   readonly #aliases: TopicAliases | null;
   readonly #inflight = new Inflight();
   readonly #waiting = new Waiting();
   #closed = false;
   readonly #relief: Relief;
-  /** What goes out when the store has it; null as long as there was nothing. */
-  #order: SafeOrder<Delivery> | null = null;
+  readonly #settling: Settling;
 
   constructor(
     client: AedesClient,
@@ -78,18 +55,17 @@ export class Outbox {
     this.#limits = limits;
     this.#stats = stats;
     this.#mayReceive = mayReceive;
-    this.#window = Math.min(limits.inflight, client.receiveMaximum);
-    this.#maximumPacketSize = client.maximumPacketSize ?? Number.POSITIVE_INFINITY;
+    this.#bounds = new Bounds(client, limits);
     this.#aliases =
       this.version5 && topicAliasMaximum > 0
-        ? new TopicAliases(topicAliasMaximum, this.#maximumPacketSize)
+        ? new TopicAliases(topicAliasMaximum, this.#bounds.packetBytes)
         : null;
-    // Below the stream's own mark there is no 'drain' to go on with.
-    const least = client.conn.writableHighWaterMark;
-    this.#socketBytes = Math.max(least, Math.min(limits.clientQueueBytes / 2, SOCKET_BYTES));
-    this.#mostBytes = Math.max(limits.clientQueueBytes, this.#socketBytes);
-    this.#congestedBytes = Math.max(least, Math.min(limits.clientQueueBytes / 2, CONGESTED_BYTES));
-    this.#congestedMessages = Math.min(Math.ceil(limits.clientQueueMessages / 2), CONGESTED_MESSAGES);
+    this.#settling = new Settling(
+      (delivery) => {
+        if (!this.#closed) this.#write(delivery);
+      },
+      () => this.#pump(),
+    );
     this.#relief = new Relief(() => !this.busy, limits.stalledAfter);
     client.conn.on('drain', () => {
       this.#relief.progress();
@@ -119,7 +95,8 @@ export class Outbox {
   /** Those who publish to nobody but this client should wait. Not for one that takes nothing at all. */
   get congested(): boolean {
     return (
-      (this.queuedBytes > this.#congestedBytes || this.waitingMessages >= this.#congestedMessages) &&
+      (this.queuedBytes > this.#bounds.congestedBytes ||
+        this.waitingMessages >= this.#bounds.congestedMessages) &&
       !this.#relief.stalled &&
       !this.#closed
     );
@@ -163,9 +140,9 @@ export class Outbox {
     if (this.#closed) return false;
     const { qos } = variant;
     const keep = key > 0;
-    if (this.#waiting.messages === 0 && !keep && !this.#settling) {
+    if (this.#waiting.messages === 0 && !keep && !this.#settling.busy) {
       if (qos === 0) {
-        if (this.#output.pendingBytes > this.#mostBytes || this.#tooLarge(message, variant)) {
+        if (this.#output.pendingBytes > this.#bounds.mostBytes || this.#tooLarge(message, variant)) {
           this.#stats.dropped++;
         } else {
           this.#count(message);
@@ -198,7 +175,7 @@ export class Outbox {
     if (waits) this.#waiting.push(delivery);
     else if (kept) this.#sendNew(delivery);
     else {
-      if (this.#settling) message.detach();
+      if (this.#settling.busy) message.detach();
       this.#send(delivery);
     }
     return true;
@@ -247,7 +224,7 @@ export class Outbox {
     if (flying !== undefined && awaitedOf(flying) === PUBACK) return false;
     if (typeof flying === 'object' && flying.kept) {
       if (flying.message !== null) this.#backlog.release(flying);
-      this.#settle(flying, this.#backlog.written());
+      this.#settling.add(flying, this.#backlog.written());
     } else {
       // It is with this client now, and with nobody else.
       if (typeof flying === 'object') flying.message = null;
@@ -266,20 +243,13 @@ export class Outbox {
 
   #open(qos: number): boolean {
     const bytes = this.#output.pendingBytes;
-    if (qos === 0) return bytes <= this.#mostBytes;
-    return this.#inflight.size < this.#window && bytes <= this.#socketBytes;
+    if (qos === 0) return bytes <= this.#bounds.mostBytes;
+    return this.#inflight.size < this.#bounds.window && bytes <= this.#bounds.socketBytes;
   }
 
-  /** Something waits for the store. */
-  get #settling(): boolean {
-    return this.#order !== null && !this.#order.empty;
-  }
-
-  /** Nothing overtakes what waits for the store; what is in flight is bounded, and what is not waits with it up to here. */
-  #mayGo({ kept, variant, message }: Delivery): boolean {
-    if (!this.#open(variant.qos)) return false;
-    if (kept || this.#order === null || this.#order.empty) return true;
-    return this.#order.length < MOST_SETTLING && (message?.payloadBytes ?? 0) <= SETTLING_BYTES;
+  /** Nothing overtakes what waits for the store. */
+  #mayGo(delivery: Delivery): boolean {
+    return this.#open(delivery.variant.qos) && this.#settling.takes(delivery);
   }
 
   #full(message: Message): boolean {
@@ -308,7 +278,7 @@ export class Outbox {
     if (id > 0) {
       this.#inflight.addAgain(id, delivery);
       if (message !== null && !this.#mayGoOut(message, variant)) this.#drop(delivery);
-      else this.#settle(delivery, null);
+      else this.#settling.add(delivery, null);
       return;
     }
     if (variant.qos > 0) {
@@ -325,7 +295,7 @@ export class Outbox {
     const late = message!.expiry !== undefined && expired(message!, Date.now());
     if (late || !this.#mayGoOut(message!, variant)) this.#drop(delivery);
     // If the process ends, it must not be another message that comes under the same identifier [MQTT-4.3.3-2].
-    else this.#settle(delivery, kept && variant.qos === 2 ? this.#backlog.written() : null);
+    else this.#settling.add(delivery, kept && variant.qos === 2 ? this.#backlog.written() : null);
   }
 
   #mayGoOut(message: Message, variant: Variant): boolean {
@@ -336,23 +306,6 @@ export class Outbox {
     this.#stats.dropped++;
     if (delivery.id > 0) this.#inflight.remove(delivery.id);
     if (delivery.kept) this.#backlog.delete(delivery);
-  }
-
-  /** Goes out when `safe`, behind what waits for the store already. */
-  #settle(delivery: Delivery, safe: Promise<void> | null): void {
-    if (safe === null && !this.#settling) {
-      this.#write(delivery);
-      return;
-    }
-    this.#order ??= new SafeOrder(
-      (one) => {
-        if (!this.#closed) this.#write(one);
-        if (!this.#settling) this.#pump();
-      },
-      // The store reports what it could not write, and writes it later: whoever is connected does not wait for that.
-      null,
-    );
-    this.#order.add(delivery, safe);
   }
 
   #write(delivery: Delivery): void {
@@ -373,7 +326,7 @@ export class Outbox {
 
   #tooLarge(message: Message, variant: Variant): boolean {
     // The server acts as if it had completed sending the message [MQTT-3.1.2-25].
-    const most = this.#maximumPacketSize;
+    const most = this.#bounds.packetBytes;
     return most < Number.POSITIVE_INFINITY && message.bytes(variant) > most;
   }
 
