@@ -5,7 +5,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { outletOf, ownPacket, replyBy } from './answers.js';
 import { Broker } from './broker/broker.js';
 import { type Listener, listen } from './broker/listeners.js';
-import { LevelPersistence } from './broker/store/level-persistence.js';
+import { openStore } from './broker/store/open.js';
+import type { Store } from './broker/store/store.js';
 import { Catalog } from './catalog/catalog.js';
 import type { Clock } from './clock/clock.js';
 import { type ClockOpening, ClockStore, SAVE_EVERY } from './clock/store.js';
@@ -66,7 +67,7 @@ export class App {
   readonly listeners: Listener[] = [];
   readonly #reader: FileReader;
   readonly #clockStore: ClockStore;
-  readonly #store: LevelPersistence;
+  readonly #store: Store;
   readonly #releaseDataDir: () => Promise<void>;
   readonly #clockTimer: NodeJS.Timeout;
   /** Ends the waiting of those who published from inside and have no answer yet. */
@@ -84,7 +85,7 @@ export class App {
     clock: Clock,
     clockStore: ClockStore,
     streams: Streams,
-    store: LevelPersistence,
+    store: Store,
     releaseDataDir: () => Promise<void>,
   ) {
     this.config = config;
@@ -145,7 +146,7 @@ export class App {
     const releaseDataDir = await holdDataDir(config.dataDir);
     let opening: ClockOpening | null = null;
     let streams: Streams | null = null;
-    let store: LevelPersistence | null = null;
+    let store: Store | null = null;
     let app: App | null = null;
     try {
       const { dataDir } = config;
@@ -163,10 +164,12 @@ export class App {
         ...(parts.onBatch === undefined ? {} : { onBatch: parts.onBatch }),
         ...(parts.recorderModules === undefined ? {} : { recorderModules: parts.recorderModules }),
       });
-      store = await LevelPersistence.open({
-        folder: config.persistence.store === 'memory' ? null : join(dataDir, 'sessions'),
-        sync: config.persistence.sync,
+      store = await openStore(config.persistence, {
+        folder: join(dataDir, 'sessions'),
+        instance: randomUUID(),
+        limits: config.limits,
         onFault: (error) => log.error({ err: error }, 'sessions could not be stored yet'),
+        onRestored: () => log.info('sessions are stored again'),
       });
       app = new App(config, log, time, catalog, clock, clockStore, streams, store, releaseDataDir);
       await app.#open();

@@ -20,9 +20,9 @@ import type { Log } from './log.js';
 import { type Keys, NOBODY, Pipeline } from './pipeline.js';
 import { Retained } from './retained.js';
 import { Sessions } from './sessions.js';
+import { SharedInstance } from './shared-instance.js';
 import { BrokerStats } from './stats.js';
-import type { LevelPersistence } from './store/level-persistence.js';
-import { StoreOfSession } from './store/session-part.js';
+import type { Store } from './store/store.js';
 import { unawaited } from './store/unawaited.js';
 import { Wills } from './wills.js';
 
@@ -43,7 +43,7 @@ export interface BrokerOptions {
   readonly limits: BrokerLimits;
   readonly log: Log;
   /** Closed by whoever opened it. */
-  readonly store: LevelPersistence;
+  readonly store: Store;
   /** Wall time, ms. */
   readonly now?: () => number;
   readonly capture?: Capture;
@@ -78,7 +78,7 @@ export class Broker extends AedesBase {
   };
   readonly #topics: TopicTable;
   readonly #log: Log;
-  readonly #store: LevelPersistence;
+  readonly #store: Store;
   readonly #capture: Capture;
   readonly #access: Access;
   readonly #keys: Keys;
@@ -119,7 +119,7 @@ export class Broker extends AedesBase {
       stats: this.stats,
       wills: this.#wills,
       store,
-      partOf: (clientId) => new StoreOfSession(clientId, store, this.#topics),
+      partOf: (clientId) => store.partOf(clientId, this.#topics),
       newKey: () => {
         keys.look();
         return keys.give();
@@ -139,7 +139,7 @@ export class Broker extends AedesBase {
       router: this.router,
       retained: this.retained,
       stats: this.stats,
-      store: { written: () => store.unwritten },
+      store: { written: () => store.unwritten, others: store.others },
       onFault: (error) => this.#log.error({ err: error }, 'a message could not be stored or delivered'),
       onPublished: {
         wanted: () => this.#watched,
@@ -156,6 +156,7 @@ export class Broker extends AedesBase {
       sessions: this.sessions,
       stats: this.stats,
       access,
+      others: store.others,
       claim: (connection) => this.#connections.claim(connection),
       connected: (connection, session) => this.#connections.connected(connection, session),
       packetOf: (message) => message.packet(id),
@@ -203,6 +204,7 @@ export class Broker extends AedesBase {
     await this.retained.load(this.#store.retained(), this.#topics);
     await this.sessions.load();
     await this.#wills.load((clientId) => this.sessions.get(clientId));
+    await this.#store.others?.join(this.#shared());
     this.#connections.listen();
   }
 
@@ -303,6 +305,18 @@ export class Broker extends AedesBase {
     this.#wills.close();
     this.sessions.close();
     super.close(done);
+  }
+
+  #shared(): SharedInstance {
+    return new SharedInstance({
+      topics: this.#topics,
+      sessions: this.sessions,
+      retained: this.retained,
+      wills: this.#wills,
+      pipeline: this.#pipeline,
+      connections: this.#connections,
+      stats: this.stats,
+    });
   }
 
   #message(packet: PublishPacket): Message {

@@ -28,23 +28,38 @@ export class Retained {
   }
 
   /** Reads what the store has kept. */
-  async load(stored: AsyncIterable<StoredMessage>, topics: TopicTable): Promise<void> {
+  async load(
+    stored: AsyncIterable<StoredMessage>,
+    topics: TopicTable,
+    except: (topic: string) => boolean = () => false,
+  ): Promise<void> {
     for await (const one of stored) {
+      if (except(one.topic)) continue;
       const packet = { ...one, payload: Buffer.from(one.payload) };
-      this.#keep(Message.of(topics.named(packet.topic), packet, Date.now()));
+      this.keep(Message.of(topics.named(packet.topic), packet, Date.now()));
+    }
+  }
+
+  /** Before they are loaded anew. */
+  forget(except: (topic: string) => boolean): void {
+    for (const [topic, { known }] of this.#messages) {
+      if (!known.own && !except(topic)) this.#remove(topic);
     }
   }
 
   /** Keeps a message as its topic's retained one; an empty payload removes it [MQTT-3.3.1-6]. */
   store(message: Message): void {
-    this.#bytes -= this.#messages.get(message.topic)?.payloadBytes ?? 0;
-    if (message.payloadBytes === 0) {
-      this.#messages.delete(message.topic);
-    } else {
-      message.detach();
-      this.#keep(message);
-    }
+    this.keep(message);
     this.#put(message.packet(this.#brokerId));
+  }
+
+  /** As `store`, for one that the store has. */
+  keep(message: Message): void {
+    this.#remove(message.topic);
+    if (message.payloadBytes === 0) return;
+    message.detach();
+    this.#messages.set(message.topic, message);
+    this.#bytes += message.payloadBytes;
   }
 
   /** The messages that a new subscription gets. */
@@ -59,8 +74,8 @@ export class Retained {
       if (matches(topic) && !expired(message, now)) yield message;
   }
 
-  #keep(message: Message): void {
-    this.#messages.set(message.topic, message);
-    this.#bytes += message.payloadBytes;
+  #remove(topic: string): void {
+    this.#bytes -= this.#messages.get(topic)?.payloadBytes ?? 0;
+    this.#messages.delete(topic);
   }
 }
