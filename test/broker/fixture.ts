@@ -8,6 +8,7 @@ import { type Listener, listen } from '../../src/broker/listeners.js';
 import type { Log } from '../../src/broker/log.js';
 import type { Keys } from '../../src/broker/pipeline.js';
 import { LevelPersistence } from '../../src/broker/store/level-persistence.js';
+import type { Store } from '../../src/broker/store/store.js';
 import { Clock } from '../../src/clock/clock.js';
 import { systemTime } from '../../src/clock/time.js';
 import { parseConfig } from '../../src/config/schema.js';
@@ -40,7 +41,7 @@ export interface BrokerSettings {
   readonly capture?: Capture;
   readonly keys?: Keys;
   readonly access?: Access;
-  readonly store?: LevelPersistence;
+  readonly store?: Store;
 }
 
 export function newClock(): Clock {

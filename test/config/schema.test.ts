@@ -29,7 +29,11 @@ test('every key has a default', () => {
       requests: 32,
     },
     transfer: { embedded: true, chunkBytes: 256 * 1024 },
-    persistence: { store: 'level', sync: false },
+    persistence: {
+      store: 'level',
+      sync: false,
+      redis: { url: 'redis://127.0.0.1:6379', prefix: 'mqtt-stream:' },
+    },
     log: { level: 'info', format: 'text' },
   });
 });

@@ -18,7 +18,7 @@ const LASTING: IClientOptions = {
 async function startInstance(t: TestContext, redis: RedisServer): Promise<StartedBroker> {
   const persistence = { store: 'redis', redis: { url: redis.url } };
   return startBroker(t, [], {
-    config: { persistence, log: { level: 'error' }, transfer: { embedded: false } },
+    config: { persistence, log: { level: 'error' } },
   });
 }
 

@@ -52,7 +52,8 @@ export async function handleConnect(
 
   parts.claim(connection);
   const { others } = parts;
-  if (others !== null) {
+  // Each instance has a transfer client of its own.
+  if (others !== null && !parts.access.isTransferClient(connection.identity)) {
     const wanted = () => !client.closed && !connection.left;
     try {
       await parts.sessions.claim(client.id, others, wanted);

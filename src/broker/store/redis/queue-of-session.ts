@@ -58,9 +58,14 @@ export class QueueOfSession implements KeptSession {
     this.#parts = parts;
   }
 
-  /** It was made by this process and nothing was ever put in. */
+  /** Nobody can have put anything in: it was made by this process, and has never had a subscription. */
   get empty(): boolean {
     return this.#untouched;
+  }
+
+  /** Anybody may put something in from now on. */
+  subscribed(): void {
+    this.#untouched = false;
   }
 
   /** It exists in Redis already, as session `gen`, and somebody else cares for it. */
@@ -79,7 +84,6 @@ export class QueueOfSession implements KeptSession {
     const { clientId, gen } = this;
     const { key, id } = delivery;
     const field = arrival?.field ?? counterPart(key) + instance;
-    this.#untouched = false;
     this.#fields.set(delivery, field);
     this.#since?.add(field);
     if (arrival?.queuedFor.delete(clientId)) {

@@ -164,7 +164,9 @@ export class RedisStore implements Store, Others {
   async *sessions(): AsyncGenerator<StoredSessionSummary> {}
 
   addSubscriptions({ id }: { id: string }, subscriptions: readonly StoredSubscription[]): Promise<void> {
-    const { gen } = this.#sessions.get(id)!;
+    const session = this.#sessions.get(id)!;
+    const { gen } = session;
+    session.subscribed();
     for (const one of subscriptions) {
       const options = encodeSubscription(one);
       this.#commit.add('sub', id, gen, one.topic, options, this.#news('sub', id, gen, one));
