@@ -19,13 +19,16 @@ const SCRIPTS = {
 type Script = keyof typeof SCRIPTS;
 type Call = (prefix: string, args: readonly Argument[]) => Promise<Answer>;
 
-/** How long a command may take, and how long is between two attempts to connect, ms. */
-const PATIENCE_MS = 5000;
+/** Between two attempts to connect, ms. */
 const AGAIN_MS = 250;
+/** What ioredis says of a command that got no answer. */
+const TIMED_OUT = 'Command timed out';
 
 export interface LinkParts {
   readonly url: string;
   readonly prefix: string;
+  /** How long Redis may take to answer, ms. */
+  readonly patience: number;
   /** Published on one of the channels; in the order in which Redis executed it. */
   readonly heard: (channel: string, message: Buffer) => void;
   readonly lost: (error: Error) => void;
@@ -47,8 +50,8 @@ export class Link {
     this.address = addressOf(parts.url);
     const options: RedisOptions = {
       lazyConnect: true,
-      connectTimeout: PATIENCE_MS,
-      keepAlive: PATIENCE_MS,
+      connectTimeout: parts.patience,
+      keepAlive: parts.patience,
       // What was under way when the connection broke is ours to send again, or not.
       enableOfflineQueue: false,
       autoResendUnfulfilledCommands: false,
@@ -56,7 +59,7 @@ export class Link {
       maxRetriesPerRequest: 0,
       retryStrategy: () => (this.#opened ? AGAIN_MS : null),
     };
-    this.#commands = new Redis(parts.url, { ...options, commandTimeout: PATIENCE_MS });
+    this.#commands = new Redis(parts.url, { ...options, commandTimeout: parts.patience });
     this.#hearing = new Redis(parts.url, options);
     for (const name of Object.keys(SCRIPTS) as Script[]) {
       this.#commands.defineCommand(name, { numberOfKeys: 1, lua: SCRIPTS[name] });
@@ -97,9 +100,14 @@ export class Link {
     await this.#hearing.subscribe(...channels.map((channel) => this.#parts.prefix + channel));
   }
 
-  run(script: Script, args: readonly Argument[]): Promise<Answer> {
+  async run(script: Script, args: readonly Argument[]): Promise<Answer> {
     const call = (this.#commands as unknown as Record<string, Call>)[`${script}Buffer`]!;
-    return call.call(this.#commands, this.#parts.prefix, args);
+    try {
+      return await call.call(this.#commands, this.#parts.prefix, args);
+    } catch (error) {
+      if (error instanceof Error && error.message === TIMED_OUT) this.reconnect(error);
+      throw error;
+    }
   }
 
   /** One command on a name. */
@@ -114,8 +122,10 @@ export class Link {
     this.#hearing.disconnect();
   }
 
-  /** Begins anew: what Redis says is not what it should. */
-  reconnect(): void {
+  /** Begins anew. */
+  reconnect(reason: Error): void {
+    if (!this.#up) return;
+    this.#lost(reason);
     this.#commands.disconnect(true);
   }
 

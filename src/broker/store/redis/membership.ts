@@ -30,6 +30,10 @@ export interface MembershipParts {
   readonly onFault: (error: unknown) => void;
 }
 
+export function givenUp(): Error {
+  return new Error('the other instances have given this one up');
+}
+
 /** Which instance has which client: asked for, given away, taken over from one that is gone. */
 export class Membership {
   readonly #parts: MembershipParts;
@@ -90,9 +94,7 @@ export class Membership {
 
   /** See `Others.claim`. */
   async claim(clientId: string, wanted: () => boolean): Promise<readonly number[] | null> {
-    const { commit, sessions, times } = this.#parts;
-    // What was said of the client before is true before.
-    await commit.written();
+    const { sessions, times } = this.#parts;
     const before = sessions.get(clientId)?.owned === true;
     const until = performance.now() + times.patience;
     for (;;) {
@@ -193,7 +195,7 @@ export class Membership {
     try {
       const gone = (await link.run('beat', [instance, times.alive])) as Buffer[] | null;
       // The others have given us up: whoever is connected here may be connected elsewhere.
-      if (gone === null) link.reconnect();
+      if (gone === null) link.reconnect(givenUp());
       for (const other of gone ?? []) await this.#adopt(other.toString());
     } catch (error) {
       // That the connection is lost has been reported.

@@ -2,16 +2,16 @@ import { isOwnTopic } from '../../../topics.js';
 import type { Message } from '../../delivery/message.js';
 import type { TopicTable } from '../../delivery/topic-table.js';
 import type { KeptSession } from '../../session.js';
-import { decodeMessage, encodeMessage, type StoredMessage } from '../packet-codec.js';
+import { encodeMessage, type StoredMessage } from '../packet-codec.js';
 import { encodeSubscription, type SessionRecord, type StoredSubscription } from '../session-codec.js';
 import type { StoredSessionSummary } from '../session-table.js';
 import type { Instance, Others, Store, StoredWill } from '../store.js';
-import { Commit } from './commit.js';
-import { type Change, Hearing, type Sent } from './hearing.js';
+import type { Commit } from './commit.js';
+import type { Change, Sent } from './hearing.js';
 import { Link } from './link.js';
-import { Membership, type MembershipTimes, TIMES } from './membership.js';
-import { pairs, QueueOfSession } from './queue-of-session.js';
-import { readSessions } from './snapshot.js';
+import { type MembershipTimes, TIMES } from './membership.js';
+import { Presence } from './presence.js';
+import { QueueOfSession } from './queue-of-session.js';
 
 export interface RedisStoreOptions {
   readonly url: string;
@@ -29,9 +29,8 @@ export interface RedisStoreOptions {
 
 type RetainedMessage = StoredMessage & { clientId?: string; brokerCounter?: number };
 
-/** How long the end waits for Redis, and for how long a failure is not tried again, ms. */
+/** How long the end waits for Redis, ms. */
 const LAST_WORDS_MS = 2000;
-const AGAIN_MS = 1000;
 
 /**
  * Sessions, retained messages and wills in Redis, which several instances share. Every instance knows all sessions that
@@ -40,17 +39,8 @@ const AGAIN_MS = 1000;
 export class RedisStore implements Store, Others {
   readonly #options: RedisStoreOptions;
   readonly #link: Link;
-  readonly #commit = new Commit((number, args) => this.#write(number, args));
   readonly #sessions = new Map<string, QueueOfSession>();
-  readonly #hearing: Hearing;
-  readonly #membership: Membership;
-  #here: Instance | null = null;
-  /** Heard of all others, and heard by them. */
-  #live = false;
-  /** Reported, and not over yet. */
-  #faulty = false;
-  /** Counts what `enter` found: while it looks the connection may be lost, and be there again. */
-  #visit = 0;
+  readonly #presence: Presence;
   #sessionsMade = 0;
   /** The latest of each topic with QoS 0, while Redis is away. */
   readonly #unsent = new Map<string, RetainedMessage>();
@@ -60,27 +50,25 @@ export class RedisStore implements Store, Others {
   private constructor(options: RedisStoreOptions, link: Link) {
     this.#options = options;
     this.#link = link;
-    const parts = { instance: options.instance, link, commit: this.#commit, sessions: this.#sessions };
-    this.#hearing = new Hearing({
-      ...parts,
-      learn: (stored, gen) => this.#learn(stored, gen),
-      forget: (clientId) => this.#forget(clientId),
-    });
-    this.#membership = new Membership({
-      ...parts,
-      times: options.times ?? TIMES,
-      onFault: (error) => this.#fault(error),
+    this.#presence = new Presence({
+      times: TIMES,
+      ...options,
+      link,
+      sessions: this.#sessions,
+      catchUp: () => this.#sendUnsent(),
     });
   }
 
   /** Rejects with STORE_UNREACHABLE. */
   static async open(options: RedisStoreOptions): Promise<RedisStore> {
     let store: RedisStore | null = null;
+    const { alive: patience } = options.times ?? TIMES;
     const link = await Link.open({
       ...options,
-      heard: (channel, bytes) => store!.#heard(channel, bytes),
-      lost: (error) => store!.#lost(error),
-      restored: () => void store!.#rejoin(),
+      patience,
+      heard: (channel, bytes) => store!.#presence.heard(channel, bytes),
+      lost: (error) => store!.#presence.lost(error),
+      restored: () => void store!.#presence.rejoin(),
     });
     store = new RedisStore(options, link);
     return store;
@@ -90,21 +78,21 @@ export class RedisStore implements Store, Others {
     return this;
   }
 
-  async setup(): Promise<void> {}
-
-  async join(here: Instance): Promise<void> {
-    this.#here = here;
-    try {
-      await this.#enter(here);
-    } catch (error) {
-      throw this.#link.unreachable(error);
-    }
-    this.#membership.begin(here);
+  get #commit(): Commit {
+    return this.#presence.commit;
   }
 
-  claim(clientId: string, wanted: () => boolean): Promise<readonly number[] | null> {
-    if (!this.#live) return Promise.reject(this.#link.unreachable('the connection is lost'));
-    return this.#membership.claim(clientId, wanted);
+  async setup(): Promise<void> {}
+
+  join(here: Instance): Promise<void> {
+    return this.#presence.join(here);
+  }
+
+  async claim(clientId: string, wanted: () => boolean): Promise<readonly number[] | null> {
+    // What was said of the client before is true before.
+    if (this.#presence.live) await this.#commit.written();
+    if (!this.#presence.live) throw this.#link.unreachable('the connection is lost');
+    return this.#presence.membership.claim(clientId, wanted);
   }
 
   left(clientId: string): void {
@@ -115,7 +103,7 @@ export class RedisStore implements Store, Others {
   send({ topic, payload, qos, retain, properties, expiry, key, clientId, known }: Message): void {
     const to = this.#queued.key === key ? this.#queued.for : [];
     // Of our own traffic only what waits for somebody elsewhere; and what may be lost does not wait for Redis.
-    if ((known.own && to.length === 0) || (qos === 0 && !this.#live)) return;
+    if ((known.own && to.length === 0) || (qos === 0 && !this.#presence.live)) return;
     const packet: StoredMessage = {
       topic,
       payload,
@@ -134,12 +122,12 @@ export class RedisStore implements Store, Others {
       limits,
       topics,
       commit: this.#commit,
-      arriving: () => this.#hearing.arriving,
+      arriving: () => this.#presence.hearing.arriving,
       queued: (key, receiver) => {
         if (this.#queued.key !== key) this.#queued = { key, for: [] };
         this.#queued.for.push(receiver);
       },
-      read: (of) => this.#membership.read(of),
+      read: (of) => this.#presence.membership.read(of),
     });
     this.#sessions.set(clientId, session);
     return session;
@@ -200,9 +188,9 @@ export class RedisStore implements Store, Others {
     const { topic, qos, brokerCounter: key = 0 } = packet;
     // Those of the broker's own traffic are of this process.
     if (isOwnTopic(topic)) return Promise.resolve();
-    this.#hearing.retaining(topic, key);
+    this.#presence.hearing.retaining(topic, key);
     this.#unsent.delete(topic);
-    if (qos === 0 && !this.#live) this.#unsent.set(topic, packet);
+    if (qos === 0 && !this.#presence.live) this.#unsent.set(topic, packet);
     else this.#retain(packet);
     return this.#commit.written();
   }
@@ -214,7 +202,7 @@ export class RedisStore implements Store, Others {
   }
 
   async destroy(): Promise<void> {
-    this.#membership.end();
+    this.#presence.leave();
     try {
       const late = Symbol('late');
       const patience = new Promise<symbol>((resolve) => {
@@ -226,7 +214,6 @@ export class RedisStore implements Store, Others {
       // The others need not wait until it is noticed.
       await this.#link.ask('del', `alive:${this.#options.instance}`);
     } finally {
-      this.#live = false;
       this.#link.close();
     }
   }
@@ -253,142 +240,6 @@ export class RedisStore implements Store, Others {
 
   #news(...change: Rest<Change>): string {
     return JSON.stringify([this.#options.instance, ...change]);
-  }
-
-  #heard(channel: string, bytes: Buffer): void {
-    try {
-      if (channel.startsWith('to:')) this.#membership.heard(bytes);
-      else this.#hearing.heard(channel, bytes);
-    } catch (error) {
-      this.#options.onFault(this.#link.unreachable(error));
-    }
-  }
-
-  /** `anew`: what was missed of it may be anything. */
-  #learn(stored: StoredSessionSummary, gen: string, anew = false): void {
-    const { clientId } = stored;
-    const here = this.#here!;
-    if (!anew && this.#sessions.get(clientId)?.gen === gen) {
-      here.changed(stored);
-      return;
-    }
-    here.forget(clientId);
-    here.learn(stored);
-    this.#sessions.get(clientId)!.known(gen);
-  }
-
-  #forget(clientId: string): void {
-    this.#here!.forget(clientId);
-    this.#sessions.delete(clientId);
-  }
-
-  /** Finds out how things are, then listens to how they change. */
-  async #enter(here: Instance): Promise<void> {
-    const { instance } = this.#options;
-    const visit = ++this.#visit;
-    this.#hearing.hold();
-    await this.#link.listen(['messages', 'changes', `to:${instance}`]);
-    await this.#membership.join();
-    this.#sendUnsent();
-    const settled = this.#hearing.settling();
-    this.#commit.resume();
-    await this.#commit.written();
-    if (visit !== this.#visit) throw new Error('the connection was lost again');
-    settled();
-    const found = new Set<string>();
-    for await (const { own, gen, ...stored } of readSessions(this.#link)) {
-      const { clientId } = stored;
-      found.add(clientId);
-      const known = this.#sessions.get(clientId);
-      if (known?.gen === gen && known.owned && own === instance) continue;
-      if (known?.owned) here.release(clientId);
-      this.#learn(stored, gen, true);
-    }
-    for (const [clientId, { stored }] of this.#sessions) {
-      if (stored && !found.has(clientId)) this.#forget(clientId);
-    }
-    await here.retainedAnew(this.#retained(), (topic) => this.#hearing.ownIsLatest(topic));
-    this.#hearing.release(here);
-    this.#live = true;
-  }
-
-  async *#retained(): AsyncGenerator<StoredMessage> {
-    for (const [, value] of pairs(await this.#link.run('retained', []))) yield decodeMessage(value);
-  }
-
-  #lost(error: Error): void {
-    this.#live = false;
-    this.#visit++;
-    this.#hearing.hold();
-    this.#commit.pause();
-    this.#membership.lost(error);
-    this.#fault(error);
-  }
-
-  async #rejoin(): Promise<void> {
-    const here = this.#here;
-    if (here === null) return;
-    try {
-      const clients = [...here.clients()];
-      // What was published for them elsewhere is in their queues: they come back and get it.
-      here.interrupted(clients.filter((clientId) => this.#sessions.get(clientId)?.stored));
-      await this.#enter(here);
-      here.interrupted(await this.#takenMeanwhile([...here.clients()]));
-      this.#restored();
-    } catch (error) {
-      if (!this.#link.up) return;
-      this.#fault(this.#link.unreachable(error));
-      this.#again(() => void this.#rejoin());
-    }
-  }
-
-  /** Those of our clients that have come to another instance; who is nobody's is ours. */
-  async #takenMeanwhile(clientIds: readonly string[]): Promise<string[]> {
-    const taken: string[] = [];
-    for (const clientId of clientIds) {
-      const own = (await this.#link.ask('hget', `s:${clientId}`, 'own')) as Buffer | null;
-      if (own === null) await this.#membership.claim(clientId, () => true);
-      else if (own.toString() !== this.#options.instance) taken.push(clientId);
-    }
-    return taken;
-  }
-
-  /** False: it is to be sent again. */
-  async #write(number: number, args: readonly (string | number | Buffer)[]): Promise<boolean> {
-    try {
-      const dropped = (await this.#link.run('commit', [this.#options.instance, number, ...args])) as number;
-      if (dropped > 0) this.#here?.dropped(dropped);
-      if (dropped >= 0) {
-        if (this.#live) this.#restored();
-        return true;
-      }
-      // The others have given us up, and have our clients' sessions.
-      this.#link.reconnect();
-    } catch (error) {
-      if (this.#link.up) {
-        this.#fault(this.#link.unreachable(error));
-        this.#again(() => this.#commit.resume());
-      }
-    }
-    return false;
-  }
-
-  #again(call: () => void): void {
-    setTimeout(() => {
-      if (this.#link.up) call();
-    }, AGAIN_MS).unref();
-  }
-
-  #restored(): void {
-    if (!this.#faulty) return;
-    this.#faulty = false;
-    this.#options.onRestored();
-  }
-
-  #fault(error: unknown): void {
-    if (this.#faulty) return;
-    this.#faulty = true;
-    this.#options.onFault(error instanceof Error ? error : new Error(String(error)));
   }
 }
 

@@ -5,7 +5,6 @@ import type { BrokerLimits } from '../../../../src/broker/broker.js';
 import { RedisStore } from '../../../../src/broker/store/redis/redis-store.js';
 import { LIMITS, startBroker, type TestBroker } from '../../fixture.js';
 
-/** A client's id, topic and user are the business of the clients. */
 const PREFIX = 'test:';
 export const TIMES = { beat: 20, alive: 500, patience: 1000 };
 

@@ -174,6 +174,26 @@ test('a batch whose answer was lost is not executed twice', async (t) => {
   assert.equal(await look.queued('c'), 0);
 });
 
+test('a Redis that does not answer is one that is not there', async (t) => {
+  const { redis, a } = await startTwo(t);
+  const subscriber = await WireClient.connect(t, a.port);
+  await subscriber.subscribe('t');
+  const publisher = await WireClient.connect(t, a.port);
+  redis.freeze();
+  publisher.publish({ topic: 't', payload: 'one', qos: 1 });
+  await until(() => a.faults.length > 0);
+  publisher.publish({ topic: 't', payload: 'zero' });
+  assert.deepEqual(payloads([await subscriber.nextPublish(), await subscriber.nextPublish()]), [
+    'one',
+    'zero',
+  ]);
+  assert.deepEqual(publisher.take(), []);
+  redis.thaw();
+  assert.equal((await publisher.next()).cmd, 'puback');
+  await until(() => a.restored() === 1);
+  assert.deepEqual(a.faults.map(codeOf), ['STORE_UNREACHABLE']);
+});
+
 test('what Redis refuses is tried again and reported once', async (t) => {
   const { redis, a } = await startTwo(t);
   const admin = redis.client(t);
