@@ -219,6 +219,22 @@ test('unknown keys, with what was meant if it is near', async () => {
   ]);
 });
 
+test('a Redis is given by its URL, which is not shown, and a prefix', async () => {
+  const problemsWith = (redis: object) =>
+    problemsOf(() => parseConfig({ persistence: { store: 'redis', redis } }));
+  for (const url of ['redis://h:1', 'rediss://user:secret@h/2', 'redis://[::1]:6379']) {
+    assert.equal(parseConfig({ persistence: { redis: { url } } }).persistence.redis.url, url);
+  }
+  for (const url of ['http://user:secret@h', 'h:6379', 'redis://', 'redis://h:x', '']) {
+    assert.deepEqual(await problemsWith({ url }), [
+      'config: persistence.redis.url: expected a URL such as redis://127.0.0.1:6379',
+    ]);
+  }
+  assert.deepEqual(await problemsWith({ prefix: 'a b' }), [
+    'config: persistence.redis.prefix: expected 1 to 64 ASCII characters without spaces, got "a b"',
+  ]);
+});
+
 test('hostile keys and values stay on one line and touch no prototype', async () => {
   const input: unknown = JSON.parse(
     '{"__proto__": {"http": {"port": 1}}, "constructor": 1, "a\\nb: c": 1, "log": {"toString": 1}}',

@@ -15,11 +15,14 @@ export interface MembershipTimes {
 
 export const TIMES: MembershipTimes = { beat: 1000, alive: 5000, patience: 3000 };
 
-/** To one instance: let a client go, to that one; a client has been let go; what was published before has been heard. */
+/**
+ * To one instance: let a client go that it got with this turn, to that one; ask again, it may have been let go; what was
+ * published before has been heard, and the client that was claimed is here, with this turn.
+ */
 type Note =
-  | readonly ['take', clientId: string, to: string]
-  | readonly ['given', string]
-  | readonly ['fence', number];
+  | readonly ['take', clientId: string, to: string, turn: string]
+  | readonly ['given', clientId: string]
+  | readonly ['fence', number: string, turn?: string];
 
 export interface MembershipParts {
   readonly instance: string;
@@ -40,8 +43,10 @@ export class Membership {
   #here: Instance | null = null;
   #beat: NodeJS.Timeout | null = null;
   #beating = false;
+  /** Those that this instance has, each with the turn in which it got it. */
+  readonly #clients = new Map<string, string>();
   /** Who waits until a fence is heard, by its number. */
-  readonly #fences = new Map<number, (error?: Error) => void>();
+  readonly #fences = new Map<string, (error: Error | null, turn?: string) => void>();
   #nextFence = 0;
   /** Who waits for a client to be given. */
   readonly #waiting = new Map<string, Set<() => void>>();
@@ -77,19 +82,25 @@ export class Membership {
   }
 
   heard(bytes: Buffer): void {
-    const [kind, what, to] = JSON.parse(bytes.toString()) as Note;
+    const note = JSON.parse(bytes.toString()) as Note;
+    const [kind, what] = note;
     if (kind === 'fence') {
-      this.#fences.get(what)?.();
+      this.#fences.get(what)?.(null, note[2]);
       this.#fences.delete(what);
     } else if (kind === 'given') {
       for (const go of this.#waiting.get(what) ?? []) go();
     } else {
-      const { sessions, commit } = this.#parts;
-      this.#here?.give(what);
-      const session = sessions.get(what);
-      if (session !== undefined) session.owned = false;
-      commit.add('give', what, to!);
+      const [, , to, turn] = note;
+      // Else whoever is here now has come since.
+      if (this.#clients.get(what) === turn) this.#give(what);
+      this.#parts.commit.add('give', what, to, turn);
     }
+  }
+
+  /** A client is gone, and nothing of it lasts. */
+  left(clientId: string): void {
+    this.#clients.delete(clientId);
+    this.#parts.commit.add('left', clientId);
   }
 
   /** See `Others.claim`. */
@@ -104,7 +115,7 @@ export class Membership {
       if (owner.length === 0) {
         if (will) this.#leftBehind(clientId, decodeMessage(will) as StoredWill);
         if (wanted()) return before ? null : received.map(Number);
-        if (!before) this.#abandoned(clientId);
+        if (!before && this.#clients.has(clientId)) this.#abandoned(clientId);
         return null;
       }
       if (how === 'keep') return null;
@@ -118,7 +129,8 @@ export class Membership {
   ): Promise<[owner: Buffer, received: Buffer[], will: Buffer | null]> {
     const { instance, sessions } = this.#parts;
     const args = (fence: string) => [instance, clientId, how, fence];
-    const answer = await this.#fenced('claim', args, () => {
+    const answer = await this.#fenced('claim', args, (turn) => {
+      this.#clients.set(clientId, turn!);
       const session = sessions.get(clientId);
       if (session !== undefined) session.owned = true;
     });
@@ -136,13 +148,13 @@ export class Membership {
   async #fenced(
     script: 'claim' | 'read' | 'adopt',
     args: (fence: string) => (string | number)[],
-    passed: () => void = () => {},
+    passed: (turn?: string) => void = () => {},
   ): Promise<readonly Answer[]> {
-    const number = this.#nextFence++;
+    const number = String(this.#nextFence++);
     const heard = new Promise<void>((resolve, reject) => {
-      this.#fences.set(number, (error) => {
-        if (error !== undefined) return reject(error);
-        passed();
+      this.#fences.set(number, (error, turn) => {
+        if (error !== null) return reject(error);
+        passed(turn);
         resolve();
       });
     });
@@ -150,7 +162,7 @@ export class Membership {
     try {
       const answer = (await this.#parts.link.run(
         script,
-        args(JSON.stringify(['fence', number])),
+        args(number),
       )) as Answer[];
       // A claim that was not granted has none.
       if (script !== 'claim' || (answer[0] as Buffer).length === 0) await heard;
@@ -158,6 +170,13 @@ export class Membership {
     } finally {
       this.#fences.delete(number);
     }
+  }
+
+  #give(clientId: string): void {
+    this.#clients.delete(clientId);
+    this.#here?.give(clientId);
+    const session = this.#parts.sessions.get(clientId);
+    if (session !== undefined) session.owned = false;
   }
 
   #given(clientId: string, until: number): Promise<void> {
@@ -186,7 +205,7 @@ export class Membership {
     const here = this.#here!;
     if (new Set(here.clients()).has(clientId)) return;
     if (this.#parts.sessions.has(clientId)) here.adopt(clientId, null, null);
-    else this.#parts.commit.add('left', clientId);
+    else this.left(clientId);
   }
 
   async #look(): Promise<void> {
@@ -206,11 +225,12 @@ export class Membership {
   }
 
   async #adopt(gone: string): Promise<void> {
-    const { instance, sessions, commit } = this.#parts;
+    const { instance, sessions } = this.#parts;
     const clients = await this.#fenced('adopt', (fence) => [instance, gone, fence]);
     const connected = new Set(this.#here!.clients());
-    for (const [id, record, bytes] of clients as [Buffer, Buffer | null, Buffer | null][]) {
+    for (const [id, record, bytes, turn] of clients as [Buffer, Buffer | null, Buffer | null, Buffer][]) {
       const clientId = id.toString();
+      this.#clients.set(clientId, turn.toString());
       const will = bytes === null ? null : (decodeMessage(bytes) as StoredWill);
       if (connected.has(clientId)) {
         if (will !== null) this.#leftBehind(clientId, will);
@@ -223,7 +243,7 @@ export class Membership {
         this.#here!.adopt(clientId, disconnectedAt, will);
       } else {
         if (will !== null) this.#here!.publishWill(will);
-        commit.add('left', clientId);
+        this.left(clientId);
       }
     }
   }

@@ -97,7 +97,7 @@ export class RedisStore implements Store, Others {
 
   left(clientId: string): void {
     this.#sessions.delete(clientId);
-    this.#commit.add('left', clientId);
+    this.#presence.membership.left(clientId);
   }
 
   send({ topic, payload, qos, retain, properties, expiry, key, clientId, known }: Message): void {

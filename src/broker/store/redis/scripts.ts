@@ -2,8 +2,9 @@
  * What happens in Redis in one piece. KEYS[1] is what all names begin with; a name ends with a client id or the id of
  * an instance, so that no text from the wire can run into another name.
  *
- *     s:<client>   hash: own (the instance that has the client), gen (which of the client's sessions it is), record,
- *                  messages, bytes (what is queued); gen and the rest only if the session lasts
+ *     s:<client>   hash: own (the instance that has the client), turn (another one each time somebody gets it), gen
+ *                  (which of the client's sessions it is), record, messages, bytes (what is queued); gen and the rest
+ *                  only if the session lasts
  *     t:<client>   hash: subscriptions by topic filter
  *     q:<client>   hash: queued messages; 16 digits that they are sorted by, then the message
  *     i:<client>   hash: packet identifiers of what is queued; "<id>:<digits>" when only the release is left
@@ -71,13 +72,13 @@ local changes = {
     owned[id] = nil
   end,
   give = function()
-    local id, to = arg(), arg()
-    if mine(id) then
-      redis.call('HSET', p .. 's:' .. id, 'own', to)
+    local id, to, turn = arg(), arg(), arg()
+    if mine(id) and redis.call('HGET', p .. 's:' .. id, 'turn') == turn then
+      redis.call('HSET', p .. 's:' .. id, 'own', to, 'turn', redis.call('INCR', p .. 'turns'))
       redis.call('SADD', p .. 'of:' .. to, id)
+      redis.call('SREM', p .. 'of:' .. me, id)
+      owned[id] = nil
     end
-    redis.call('SREM', p .. 'of:' .. me, id)
-    owned[id] = nil
     redis.call('PUBLISH', p .. 'to:' .. to, cjson.encode({'given', id}))
   end,
   sub = function()
@@ -163,16 +164,18 @@ return dropped
  */
 export const CLAIM = `
 local p, me, id, how, fence = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local own = redis.call('HGET', p .. 's:' .. id, 'own')
+local before = redis.call('HMGET', p .. 's:' .. id, 'own', 'turn')
+local own = before[1]
 if own and own ~= me then
   if how == 'keep' then return {own} end
   if how == 'ask' and redis.call('EXISTS', p .. 'alive:' .. own) == 1 and
-    redis.call('PUBLISH', p .. 'to:' .. own, cjson.encode({'take', id, me})) > 0 then return {own} end
+    redis.call('PUBLISH', p .. 'to:' .. own, cjson.encode({'take', id, me, before[2]})) > 0 then return {own} end
   redis.call('SREM', p .. 'of:' .. own, id)
 end
-redis.call('HSET', p .. 's:' .. id, 'own', me)
+local turn = redis.call('INCR', p .. 'turns')
+redis.call('HSET', p .. 's:' .. id, 'own', me, 'turn', turn)
 redis.call('SADD', p .. 'of:' .. me, id)
-redis.call('PUBLISH', p .. 'to:' .. me, fence)
+redis.call('PUBLISH', p .. 'to:' .. me, cjson.encode({'fence', fence, tostring(turn)}))
 local will = own ~= me and redis.call('GET', p .. 'w:' .. id) or false
 return {'', redis.call('SMEMBERS', p .. 'r:' .. id), will}
 `;
@@ -180,7 +183,7 @@ return {'', redis.call('SMEMBERS', p .. 'r:' .. id), will}
 /** What is queued for a client. ARGV: the instance, the client, the fence. */
 export const READ = `
 local p = KEYS[1]
-redis.call('PUBLISH', p .. 'to:' .. ARGV[1], ARGV[3])
+redis.call('PUBLISH', p .. 'to:' .. ARGV[1], cjson.encode({'fence', ARGV[3]}))
 return {redis.call('HGETALL', p .. 'q:' .. ARGV[2]), redis.call('HGETALL', p .. 'i:' .. ARGV[2])}
 `;
 
@@ -213,19 +216,21 @@ return gone
 
 /**
  * Takes over the clients of an instance that is gone; one of those who try does. ARGV: the instance, the one that is
- * gone, the fence. Answers client, record and will of each.
+ * gone, the fence. Answers client, record, will and turn of each.
  */
 export const ADOPT = `
 local p, me, gone = KEYS[1], ARGV[1], ARGV[2]
-redis.call('PUBLISH', p .. 'to:' .. me, ARGV[3])
+redis.call('PUBLISH', p .. 'to:' .. me, cjson.encode({'fence', ARGV[3]}))
 if redis.call('EXISTS', p .. 'alive:' .. gone) == 1 then return {} end
 if redis.call('SREM', p .. 'instances', gone) == 0 then return {} end
 local clients = {}
 for _, id in ipairs(redis.call('SMEMBERS', p .. 'of:' .. gone)) do
   if redis.call('HGET', p .. 's:' .. id, 'own') == gone then
-    redis.call('HSET', p .. 's:' .. id, 'own', me)
+    local turn = redis.call('INCR', p .. 'turns')
+    redis.call('HSET', p .. 's:' .. id, 'own', me, 'turn', turn)
     redis.call('SADD', p .. 'of:' .. me, id)
-    clients[#clients + 1] = {id, redis.call('HGET', p .. 's:' .. id, 'record'), redis.call('GET', p .. 'w:' .. id)}
+    local record = redis.call('HGET', p .. 's:' .. id, 'record')
+    clients[#clients + 1] = {id, record, redis.call('GET', p .. 'w:' .. id), tostring(turn)}
   end
 end
 redis.call('DEL', p .. 'of:' .. gone)

@@ -2,6 +2,7 @@
 import type { TestContext } from 'node:test';
 import { Redis } from 'ioredis';
 import type { BrokerLimits } from '../../../../src/broker/broker.js';
+import type { Capture } from '../../../../src/broker/capture.js';
 import { RedisStore } from '../../../../src/broker/store/redis/redis-store.js';
 import { LIMITS, startBroker, type TestBroker } from '../../fixture.js';
 
@@ -20,6 +21,7 @@ export async function startShared(
   url: string,
   instance: string,
   limits: Partial<BrokerLimits> = {},
+  capture?: Capture,
 ): Promise<SharedBroker> {
   const faults: Error[] = [];
   let restored = 0;
@@ -32,7 +34,7 @@ export async function startShared(
     onFault: (error) => faults.push(error),
     onRestored: () => restored++,
   });
-  const started = await startBroker(t, { store, limits });
+  const started = await startBroker(t, { store, limits, ...(capture === undefined ? {} : { capture }) });
   t.after(() => store.destroy().catch(() => {}));
   return { ...started, port: started.tcp.port, store, faults, restored: () => restored };
 }

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { IPublishPacket } from 'mqtt-packet';
 import { RedisServer } from '../../../e2e/redis-server.js';
+import { FakeCapture } from '../../fake-capture.js';
 import { until } from '../../fixture.js';
 import { lasting, leave, takeAll } from '../../lasting.js';
 import { payloads, WireClient } from '../../wire-client.js';
@@ -173,6 +174,53 @@ test('retained messages of one topic from two instances are the same everywhere 
   const [kept] = [...c.broker.retained.matching('r', Date.now())];
   for (const { broker } of [a, b]) {
     await until(() => [...broker.retained.matching('r', 0)][0]!.payload.equals(kept!.payload));
+  }
+});
+
+test('a message is captured where it is published, and nowhere else', async (t) => {
+  const redis = await RedisServer.start(t);
+  const captures = [new FakeCapture(), new FakeCapture()];
+  const [a, b] = await Promise.all(
+    captures.map((capture, i) => startShared(t, redis.url, String(i), {}, capture)),
+  );
+  const subscriber = await WireClient.connect(t, b!.port, lasting(5));
+  await subscriber.subscribe('t');
+  const publisher = await WireClient.connect(t, a!.port);
+  await until(() => a!.broker.router.subscriptionCount === 1);
+  for (const qos of [0, 1] as const) publisher.publish({ topic: 't', payload: `${qos}`, qos });
+  assert.deepEqual(payloads([await subscriber.nextPublish(), await subscriber.nextPublish()]), ['0', '1']);
+  assert.deepEqual(
+    captures.map((capture) => capture.payloads),
+    [['0', '1'], []],
+  );
+});
+
+test('what a client publishes itself it does not get at another instance either, if it wants none', async (t) => {
+  const { a, b, look } = await startTwo(t);
+  const client = await WireClient.connect(t, a.port, lasting(5));
+  await client.subscribe([{ topic: 't', qos: 1, nl: true }]);
+  await until(() => b.broker.router.subscriptionCount === 1);
+  await publish(client, 't', 'mine');
+  const other = await WireClient.connect(t, b.port);
+  await publish(other, 't', 'theirs');
+  assert.deepEqual(payloads([await client.nextPublish()]), ['theirs']);
+  assert.equal(await look.queued('c'), 1);
+});
+
+test('a topic of the broker itself is of its instance', async (t) => {
+  const { a, b } = await startTwo(t);
+  const [atA, atB] = [await WireClient.connect(t, a.port), await WireClient.connect(t, b.port)];
+  for (const client of [atA, atB]) await client.subscribe('$SYS/#');
+  a.broker.publish({ topic: '$SYS/a', payload: Buffer.from('x'), retain: true }, null);
+  const got = (await atA.sync()).filter(({ cmd }) => cmd === 'publish');
+  assert.ok(payloads(got).includes('x'));
+  const marker = await WireClient.connect(t, a.port);
+  await atB.subscribe('end');
+  marker.publish({ topic: 'end', payload: 'end' });
+  for (;;) {
+    const { topic, payload } = await atB.nextPublish();
+    assert.notEqual(topic, '$SYS/a');
+    if (payload.toString() === 'end') break;
   }
 });
 
