@@ -51,7 +51,7 @@ test('a clean start at another instance ends the session everywhere, and nothing
   assert.equal(a.broker.router.subscriptionCount, 0);
   await second.break();
   await publisher.break();
-  const left = ['alive:a', 'alive:b', 'batch:a', 'batch:b', 'instances', 'places'];
+  const left = ['alive:a', 'alive:b', 'batch:a', 'batch:b', 'instances', 'places', 'turns'];
   await eventually(async () => (await look.names()).join() === left.join());
 });
 
