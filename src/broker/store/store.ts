@@ -19,6 +19,7 @@ export interface SessionStore {
   removeSubscriptions(client: { id: string }, filters: readonly string[]): Promise<void>;
   /** When all that was put is safe; null: it is. */
   readonly unwritten: Promise<void> | null;
+  /** Those who share the store; null: nobody does. */
   readonly others: Others | null;
 }
 
@@ -38,8 +39,6 @@ export interface Store extends SessionStore, WillStore {
   retained(): AsyncIterable<StoredMessage>;
   /** What outlives the process of a client's session, from now on. */
   partOf(clientId: string, topics: TopicTable): KeptSession;
-  /** Those who share the store; null: nobody does. */
-  readonly others: Others | null;
   /** Writes what is not written yet and closes the store. */
   destroy(): Promise<void>;
 }

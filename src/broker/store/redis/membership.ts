@@ -160,10 +160,7 @@ export class Membership {
     });
     heard.catch(() => {});
     try {
-      const answer = (await this.#parts.link.run(
-        script,
-        args(number),
-      )) as Answer[];
+      const answer = (await this.#parts.link.run(script, args(number))) as Answer[];
       // A claim that was not granted has none.
       if (script !== 'claim' || (answer[0] as Buffer).length === 0) await heard;
       return answer;
