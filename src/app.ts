@@ -9,7 +9,8 @@ import { Bridges } from './bridges.js';
 import type { Access } from './broker/access/access.js';
 import { Broker } from './broker/broker.js';
 import { type Listener, listen } from './broker/listeners.js';
-import { LevelPersistence } from './broker/store/level-persistence.js';
+import { openStore } from './broker/store/open.js';
+import type { Store } from './broker/store/store.js';
 import { Catalog } from './catalog/catalog.js';
 import type { Clock } from './clock/clock.js';
 import { type ClockOpening, ClockStore, SAVE_EVERY } from './clock/store.js';
@@ -73,7 +74,7 @@ export class App {
   readonly listeners: Listener[] = [];
   readonly #reader: FileReader;
   readonly #clockStore: ClockStore;
-  readonly #store: LevelPersistence;
+  readonly #store: Store;
   readonly #releaseDataDir: () => Promise<void>;
   readonly #clockTimer: NodeJS.Timeout;
   /** Ends the waiting of those who published from inside and have no answer yet. */
@@ -93,7 +94,7 @@ export class App {
     clock: Clock,
     clockStore: ClockStore,
     streams: Streams,
-    store: LevelPersistence,
+    store: Store,
     access: Access,
     connections: number,
     releaseDataDir: () => Promise<void>,
@@ -162,7 +163,7 @@ export class App {
     let audit: AuditLog | null = null;
     let opening: ClockOpening | null = null;
     let streams: Streams | null = null;
-    let store: LevelPersistence | null = null;
+    let store: Store | null = null;
     let app: App | null = null;
     try {
       const { dataDir } = config;
@@ -181,10 +182,12 @@ export class App {
         ...(parts.onBatch === undefined ? {} : { onBatch: parts.onBatch }),
         ...(parts.recorderModules === undefined ? {} : { recorderModules: parts.recorderModules }),
       });
-      store = await LevelPersistence.open({
-        folder: config.persistence.store === 'memory' ? null : join(dataDir, 'sessions'),
-        sync: config.persistence.sync,
+      store = await openStore(config.persistence, {
+        folder: join(dataDir, 'sessions'),
+        instance: randomUUID(),
+        limits: config.limits,
         onFault: (error) => log.error({ err: error }, 'sessions could not be stored yet'),
+        onRestored: () => log.info('sessions are stored again'),
       });
       const connections = await affordableConnections(config.limits.connections);
       if (connections < config.limits.connections) {

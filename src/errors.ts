@@ -66,6 +66,13 @@ export const ERRORS = {
     status: 503,
   },
 
+  STORE_UNREACHABLE: {
+    message:
+      'the shared session store %s cannot be reached: %s; start Redis there or correct persistence.redis.url',
+    reason: 0x88,
+    status: 503,
+  },
+
   // requests
   REQUEST_NOT_JSON: {
     message: 'the request is not a JSON object: %s; send one as in docs/requests.md',

@@ -32,9 +32,9 @@ import { type Keys, NOBODY, Pipeline } from './pipeline.js';
 import type { PublishLimits } from './reading/publish-reader.js';
 import { Retained, type RetainedLimits } from './retained.js';
 import { type SessionLimits, Sessions } from './sessions.js';
+import { SharedInstance } from './shared-instance.js';
 import { BrokerStats } from './stats.js';
-import type { LevelPersistence } from './store/level-persistence.js';
-import { StoreOfSession } from './store/session-part.js';
+import type { Store } from './store/store.js';
 import { unawaited } from './store/unawaited.js';
 import { NO_SYS, Sys, type SysOptions } from './sys/sys.js';
 import { Wills } from './wills.js';
@@ -56,7 +56,7 @@ export interface BrokerOptions {
   readonly limits: BrokerLimits;
   readonly log: Log;
   /** Closed by whoever opened it. */
-  readonly store: LevelPersistence;
+  readonly store: Store;
   /** Wall time, ms. */
   readonly wall?: () => number;
   readonly capture?: Capture;
@@ -103,7 +103,7 @@ export class Broker extends AedesBase {
   };
   readonly #topics: TopicTable;
   readonly log: Log;
-  readonly #store: LevelPersistence;
+  readonly #store: Store;
   readonly #audit: Audit;
   /** Where aedes tells of clients and of itself. */
   readonly #aedesTopics: string;
@@ -146,7 +146,7 @@ export class Broker extends AedesBase {
       stats: this.stats,
       wills: this.#wills,
       store,
-      partOf: (clientId) => new StoreOfSession(clientId, store, this.#topics),
+      partOf: (clientId) => store.partOf(clientId, this.#topics),
       newKey: () => {
         keys.look();
         return keys.give();
@@ -167,7 +167,7 @@ export class Broker extends AedesBase {
       router: this.router,
       retained: this.retained,
       stats: this.stats,
-      store: { written: () => store.unwritten },
+      store: { written: () => store.unwritten, others: store.others },
       onFault: (error) => this.log.error({ err: error }, 'a message could not be stored or delivered'),
       onPublished: {
         wanted: () => this.#watched,
@@ -187,6 +187,7 @@ export class Broker extends AedesBase {
       sessions: this.sessions,
       stats: this.stats,
       access,
+      others: store.others,
       claim: (connection) => this.#connections.claim(connection),
       connected: (connection, session, packet) => this.#connections.connected(connection, session, packet),
       packetOf: (message) => message.packet(id),
@@ -234,6 +235,7 @@ export class Broker extends AedesBase {
     await this.retained.load(this.#store.retained(), this.#topics);
     await this.sessions.load();
     await this.#wills.load((clientId) => this.sessions.get(clientId));
+    await this.#store.others?.join(this.#shared());
     this.#connections.listen();
     this.sys.tree.start();
   }
@@ -353,6 +355,18 @@ export class Broker extends AedesBase {
     this.#wills.close();
     this.sessions.close();
     super.close(done);
+  }
+
+  #shared(): SharedInstance {
+    return new SharedInstance({
+      topics: this.#topics,
+      sessions: this.sessions,
+      retained: this.retained,
+      wills: this.#wills,
+      pipeline: this.#pipeline,
+      connections: this.#connections,
+      stats: this.stats,
+    });
   }
 
   #message(packet: PublishPacket): Message {

@@ -93,13 +93,21 @@ export class Connections {
   /** A client identifier belongs to the connection that came last: an earlier one is ended [MQTT-3.1.4-3]. */
   claim(connection: Connection): void {
     const { client } = connection;
-    const earlier = this.#byClientId.get(client.id);
-    if (earlier !== undefined) {
-      this.#leave(earlier);
-      earlier.ending ??= { code: SESSION_TAKEN_OVER, reason: 'the client connected again' };
-      earlier.client.disconnect({ reasonCode: SESSION_TAKEN_OVER });
-    }
+    this.evict(client.id, SESSION_TAKEN_OVER, 'the client connected again');
     this.#byClientId.set(client.id, connection);
+  }
+
+  /** Ends a client's connection if there is one; its session is left at once. */
+  evict(clientId: string, reasonCode: number, reason: string): void {
+    const connection = this.#byClientId.get(clientId);
+    if (connection === undefined) return;
+    this.#leave(connection);
+    connection.ending ??= { code: reasonCode, reason };
+    connection.client.disconnect({ reasonCode });
+  }
+
+  clientIds(): Iterable<string> {
+    return this.#byClientId.keys();
   }
 
   /** It has been let in: what it sent already is handled, and what waits for it is sent. */

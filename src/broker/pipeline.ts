@@ -37,6 +37,8 @@ export interface Publisher {
 export interface Store {
   /** When all that was put is safe; null: it is. */
   written(): Promise<void> | null;
+  /** Other instances that share it; null: there are none, and nothing is done for them. */
+  readonly others: { send(message: Message): void } | null;
 }
 
 /** The broker's own messages wait for nobody. */
@@ -93,6 +95,11 @@ export class Pipeline {
     this.#call(message, this.#parts.router.find(message.topic));
   }
 
+  /** One that was captured and kept where it was published: to the subscribers that are connected here. */
+  arrived(message: Message): void {
+    this.#emit(message, this.#parts.router.route(message.known), true);
+  }
+
   /** Calls back when no subscriber of the topic has more waiting than it should. */
   whenTaken(topic: string, callback: () => void): void {
     const busy = takersOf(this.#parts.router.find(topic))
@@ -128,6 +135,8 @@ export class Pipeline {
     if (message.retain && !this.#retain(message)) reason = QUOTA_EXCEEDED;
     const congested = this.#emit(message, route, true);
     if (congested) publisher.congested(route);
+    const { others } = this.#parts.store;
+    if (others !== null) others.send(message);
     publisher.published(message, reason, message.qos > 0 ? this.#parts.store.written() : null);
     return true;
   }

@@ -40,10 +40,22 @@ export class Retained {
   }
 
   /** Reads what the store has kept. */
-  async load(stored: AsyncIterable<StoredMessage>, topics: TopicTable): Promise<void> {
+  async load(
+    stored: AsyncIterable<StoredMessage>,
+    topics: TopicTable,
+    except: (topic: string) => boolean = () => false,
+  ): Promise<void> {
     for await (const one of stored) {
+      if (except(one.topic)) continue;
       const packet = { ...one, payload: Buffer.from(one.payload) };
-      this.#keep(Message.of(topics.named(packet.topic), packet, Date.now()));
+      this.keep(Message.of(topics.named(packet.topic), packet, Date.now()));
+    }
+  }
+
+  /** Before they are loaded anew. */
+  forget(except: (topic: string) => boolean): void {
+    for (const [topic, { known }] of this.#messages) {
+      if (!known.own && !except(topic)) this.#remove(topic);
     }
   }
 
@@ -60,15 +72,22 @@ export class Retained {
    */
   store(message: Message): void {
     const removes = message.payloadBytes === 0 || !this.fits(message);
-    this.#bytes -= this.#messages.get(message.topic)?.payloadBytes ?? 0;
     if (removes) {
-      this.#messages.delete(message.topic);
+      this.#remove(message.topic);
       this.#put({ ...message.packet(this.#brokerId), payload: NOTHING });
     } else {
-      message.detach();
-      this.#keep(message);
+      this.keep(message);
       this.#put(message.packet(this.#brokerId));
     }
+  }
+
+  /** As `store`, for one that the store has. */
+  keep(message: Message): void {
+    this.#remove(message.topic);
+    if (message.payloadBytes === 0) return;
+    message.detach();
+    this.#messages.set(message.topic, message);
+    this.#bytes += message.payloadBytes;
   }
 
   /** The messages that a new subscription gets. */
@@ -94,15 +113,11 @@ export class Retained {
   #forgetExpired(now: number): void {
     if (Math.abs(now - this.#lookedAt) < 1000) return;
     this.#lookedAt = now;
-    for (const [topic, message] of this.#messages) {
-      if (!expired(message, now)) continue;
-      this.#messages.delete(topic);
-      this.#bytes -= message.payloadBytes;
-    }
+    for (const [topic, message] of this.#messages) if (expired(message, now)) this.#remove(topic);
   }
 
-  #keep(message: Message): void {
-    this.#messages.set(message.topic, message);
-    this.#bytes += message.payloadBytes;
+  #remove(topic: string): void {
+    this.#bytes -= this.#messages.get(topic)?.payloadBytes ?? 0;
+    this.#messages.delete(topic);
   }
 }

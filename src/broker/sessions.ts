@@ -5,21 +5,11 @@ import type { Router } from './delivery/router.js';
 import type { Subscription } from './delivery/subscription.js';
 import { type KeptSession, NEVER, Session } from './session.js';
 import type { BrokerStats } from './stats.js';
-import type { SessionRecord, StoredSubscription } from './store/session-codec.js';
+import type { StoredSubscription } from './store/session-codec.js';
 import type { StoredSessionSummary } from './store/session-table.js';
+import type { Others, SessionStore } from './store/store.js';
 import { unawaited } from './store/unawaited.js';
 import type { Wills } from './wills.js';
-
-/** The store's part in sessions. What it cannot write it reports by itself. */
-export interface SessionStore {
-  putSession(record: SessionRecord): Promise<void>;
-  endSession(clientId: string): Promise<void>;
-  sessions(): AsyncIterable<StoredSessionSummary>;
-  addSubscriptions(client: { id: string }, subscriptions: readonly StoredSubscription[]): Promise<void>;
-  removeSubscriptions(client: { id: string }, filters: readonly string[]): Promise<void>;
-  /** When all that was put is safe; null: it is. */
-  readonly unwritten: Promise<void> | null;
-}
 
 export interface SessionLimits extends BacklogLimits {
   readonly sessions: number;
@@ -62,28 +52,59 @@ export class Sessions {
     return this.#sessions.get(clientId);
   }
 
-  /** Takes over what the store has kept. Who was connected when the process ended is away since now. */
+  /** Takes over what the store has kept. */
   async load(): Promise<void> {
-    const now = this.#parts.now();
-    for await (const stored of this.#parts.store.sessions()) {
-      const { clientId, user, expiryInterval, disconnectedAt, subscriptions } = stored;
-      const session = this.#new(
-        { clientId, user, address: null, local: false, inside: false },
-        expiryInterval,
-      );
-      for (const one of subscriptions) {
-        const { topic: filter, qos, nl: noLocal, rap: retainAsPublished, rh: retainHandling } = one;
-        const identifier = one.subscriptionIdentifier;
-        const subscription = { filter, qos, noLocal, retainAsPublished, retainHandling, identifier };
-        session.subscriptions.set(filter, subscription);
-        this.#parts.router.add(session, subscription);
-      }
-      session.stored = true;
-      if (disconnectedAt === null) this.#record(session, now);
-      // A wall clock that was set back does not make a session last longer than it may.
-      const passed = Math.max(0, now - (disconnectedAt ?? now));
-      this.#expire(session, expiryInterval * 1000 - passed);
+    for await (const stored of this.#parts.store.sessions()) this.adopt(this.learn(stored), stored);
+  }
+
+  /** A session that somebody cares for, and that messages are kept for. */
+  learn({ clientId, user, expiryInterval, subscriptions }: StoredSessionSummary): Session {
+    const identity = { clientId, user, address: null, local: false, inside: false };
+    const session = this.#new(identity, expiryInterval);
+    session.stored = true;
+    this.learnSubscriptions(session, subscriptions);
+    return session;
+  }
+
+  learnSubscriptions(session: Session, subscriptions: readonly StoredSubscription[]): void {
+    for (const one of subscriptions) {
+      const { topic: filter, qos, nl: noLocal, rap: retainAsPublished, rh: retainHandling } = one;
+      const identifier = one.subscriptionIdentifier;
+      const subscription = { filter, qos, noLocal, retainAsPublished, retainHandling, identifier };
+      session.subscriptions.set(filter, subscription);
+      this.#parts.router.add(session, subscription);
     }
+  }
+
+  forgetSubscription(session: Session, filter: string): boolean {
+    const share = this.#parts.router.remove(session, filter);
+    // It may have more waiting than it will take; others are glad of it.
+    if (share !== null && session.outbox !== null) this.#passOn(session.outbox.giveUp(share));
+    return session.subscriptions.delete(filter);
+  }
+
+  /** Cares for a session that was learned. Who was connected when its process ended is away since now. */
+  adopt(session: Session, { disconnectedAt }: { readonly disconnectedAt: number | null }): void {
+    const now = this.#parts.now();
+    if (disconnectedAt === null) this.#record(session, now);
+    // A wall clock that was set back does not make a session last longer than it may.
+    const passed = Math.max(0, now - (disconnectedAt ?? now));
+    this.#expire(session, session.expiryInterval * 1000 - passed);
+  }
+
+  /** Somebody else cares for a session from now on; messages are kept for it as before. */
+  release(session: Session): void {
+    this.#stay(session);
+    this.#parts.wills.discard(session);
+  }
+
+  /** A client comes: resolves when its session is nobody else's. Rejects with STORE_UNREACHABLE. */
+  async claim(clientId: string, others: Others, wanted: () => boolean): Promise<void> {
+    const received = await others.claim(clientId, wanted);
+    const session = this.#sessions.get(clientId);
+    if (received === null || session === undefined) return;
+    session.received.clear();
+    for (const id of received) session.received.set(id, null);
   }
 
   /**
@@ -98,9 +119,7 @@ export class Sessions {
     const known = this.#sessions.get(identity.clientId);
     const present = known !== undefined && !cleanStart;
     if (present) {
-      this.#expiries.get(known)?.cancel();
-      this.#expiries.delete(known);
-      this.#parts.wills.cancel(known);
+      this.#stay(known);
       known.identity = identity;
       known.expiryInterval = expiryInterval;
     } else if (known !== undefined) this.end(known);
@@ -135,15 +154,20 @@ export class Sessions {
 
   /** The session is over: nothing of it is kept. */
   end(session: Session): void {
+    this.forget(session);
+    this.#parts.wills.ended(session);
+    this.#passOn(session.shared.filter(({ sent, variant }) => !sent || variant.qos === 1));
+    session.shared = [];
+    if (session.stored) unawaited(this.#parts.store.endSession(session.clientId));
+  }
+
+  /** Nothing of a session is known any more. */
+  forget(session: Session): void {
     this.#expiries.get(session)?.cancel();
     this.#expiries.delete(session);
     for (const filter of session.subscriptions.keys()) this.#parts.router.remove(session, filter);
     session.subscriptions.clear();
     this.#sessions.delete(session.clientId);
-    this.#parts.wills.ended(session);
-    this.#passOn(session.shared.filter(({ sent, variant }) => !sent || variant.qos === 1));
-    session.shared = [];
-    if (session.stored) unawaited(this.#parts.store.endSession(session.clientId));
   }
 
   subscribe(session: Session, subscription: Subscription): void {
@@ -164,11 +188,8 @@ export class Sessions {
   }
 
   unsubscribe(session: Session, filter: string): boolean {
-    const share = this.#parts.router.remove(session, filter);
-    // It may have more waiting than it will take; others are glad of it.
-    if (share !== null && session.outbox !== null) this.#passOn(session.outbox.giveUp(share));
     if (session.stored) unawaited(this.#parts.store.removeSubscriptions({ id: session.clientId }, [filter]));
-    return session.subscriptions.delete(filter);
+    return this.forgetSubscription(session, filter);
   }
 
   /** What its client may not subscribe to any more goes. */
@@ -220,6 +241,13 @@ export class Sessions {
     return session;
   }
 
+  /** What was to happen while the client is away does not. */
+  #stay(session: Session): void {
+    this.#expiries.get(session)?.cancel();
+    this.#expiries.delete(session);
+    this.#parts.wills.cancel(session);
+  }
+
   #record(session: Session, disconnectedAt: number | null): void {
     const { clientId, identity, expiryInterval } = session;
     session.stored = true;
@@ -231,12 +259,17 @@ export class Sessions {
   /** `ms`: how long it still lasts if it has an end. */
   #expire(session: Session, ms: number): void {
     if (session.expiryInterval === NEVER) return;
-    if (ms <= 0) this.end(session);
+    if (ms <= 0) this.#over(session);
     else this.#expiries.set(session, new Deadline(ms, () => this.#expired(session)));
   }
 
   #expired(session: Session): void {
     this.#parts.stats.expired++;
+    this.#over(session);
+  }
+
+  #over(session: Session): void {
     this.end(session);
+    this.#parts.store.others?.left(session.clientId);
   }
 }

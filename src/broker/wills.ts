@@ -2,18 +2,9 @@ import type { Identity } from './access/access.js';
 import type { PublishPacket } from './aedes-internals.js';
 import { Deadline } from './deadline.js';
 import type { Session } from './session.js';
+import type { StoredWill, WillStore } from './store/store.js';
 import { unawaited } from './store/unawaited.js';
 import type { Will } from './will.js';
-
-/** A will as it is in the store. */
-export type StoredWill = PublishPacket & { clientId?: string; user: string | null; delay: number };
-
-/** The store's part in wills: one for a client id. What it cannot write it reports by itself. */
-export interface WillStore {
-  putWill(client: { id: string }, will: StoredWill): Promise<void>;
-  streamWill(brokers: object): AsyncIterable<StoredWill>;
-  delWill(client: { id: string }): Promise<unknown>;
-}
 
 export interface WillsParts {
   readonly store: WillStore;
@@ -35,16 +26,20 @@ export class Wills {
   /** Publishes the wills of those whose connection ended with the process before, or begins to wait for their delay. */
   async load(sessionOf: (clientId: string) => Session | undefined): Promise<void> {
     for await (const stored of this.#parts.store.streamWill({})) {
-      const { delay, user, clientId = '', brokerId: _, ...packet } = stored;
-      const will = { packet, delay };
-      this.#stored.set(clientId, will);
-      const session = sessionOf(clientId);
-      if (session === undefined)
-        this.#publishFor({ clientId, user, address: null, local: false, inside: false }, will);
-      else {
-        session.will = will;
-        this.lost(session);
-      }
+      this.restore(stored, sessionOf(stored.clientId ?? ''));
+    }
+  }
+
+  /** The will of a client whose connection ended without us. */
+  restore(stored: StoredWill, session: Session | undefined): void {
+    const { delay, user, clientId = '', brokerId: _, ...packet } = stored;
+    const will = { packet, delay };
+    this.#stored.set(clientId, will);
+    if (session === undefined) {
+      this.#publishFor({ clientId, user, address: null, local: false, inside: false }, will);
+    } else {
+      session.will = will;
+      this.lost(session);
     }
   }
 

@@ -10,6 +10,7 @@ import { type Listener, listen } from '../../src/broker/listeners.js';
 import type { Log } from '../../src/broker/log.js';
 import type { Keys } from '../../src/broker/pipeline.js';
 import { LevelPersistence } from '../../src/broker/store/level-persistence.js';
+import type { Store } from '../../src/broker/store/store.js';
 import type { SysOptions } from '../../src/broker/sys/sys.js';
 import { Clock } from '../../src/clock/clock.js';
 import { systemTime } from '../../src/clock/time.js';
@@ -45,7 +46,7 @@ export interface BrokerSettings {
   readonly keys?: Keys;
   readonly sys?: SysOptions;
   readonly access?: Access;
-  readonly store?: LevelPersistence;
+  readonly store?: Store;
   readonly now?: () => number;
   readonly shareStrategy?: ShareStrategy;
   readonly wall?: () => number;

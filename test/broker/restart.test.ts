@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { LevelPersistence } from '../../src/broker/store/level-persistence.js';
-import type { StoredWill } from '../../src/broker/wills.js';
+import type { StoredWill } from '../../src/broker/store/store.js';
 import { memoryStore, startBroker, until } from './fixture.js';
 import { messages, WireClient } from './wire-client.js';
 

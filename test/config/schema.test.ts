@@ -49,7 +49,11 @@ test('every key has a default', () => {
     },
     sharedSubscriptions: { strategy: 'round-robin' },
     transfer: { embedded: true, chunkBytes: 256 * 1024 },
-    persistence: { store: 'level', sync: false },
+    persistence: {
+      store: 'level',
+      sync: false,
+      redis: { url: 'redis://127.0.0.1:6379', prefix: 'mqtt-stream:' },
+    },
     log: { level: 'info', format: 'text', audit: { enabled: true, file: '' } },
     sys: { interval: 10_000, clientStatus: true },
   });
@@ -291,6 +295,22 @@ test('unknown keys, with what was meant if it is near', async () => {
   ]);
   assert.deepEqual(await problemsOf(() => parseConfig({ transfer: { zebra: 1 } })), [
     'config: transfer.zebra: there is no such key; known are embedded, chunkBytes',
+  ]);
+});
+
+test('a Redis is given by its URL, which is not shown, and a prefix', async () => {
+  const problemsWith = (redis: object) =>
+    problemsOf(() => parseConfig({ persistence: { store: 'redis', redis } }));
+  for (const url of ['redis://h:1', 'rediss://user:secret@h/2', 'redis://[::1]:6379']) {
+    assert.equal(parseConfig({ persistence: { redis: { url } } }).persistence.redis.url, url);
+  }
+  for (const url of ['http://user:secret@h', 'h:6379', 'redis://', 'redis://h:x', '']) {
+    assert.deepEqual(await problemsWith({ url }), [
+      'config: persistence.redis.url: expected a URL such as redis://127.0.0.1:6379',
+    ]);
+  }
+  assert.deepEqual(await problemsWith({ prefix: 'a b' }), [
+    'config: persistence.redis.prefix: expected 1 to 64 ASCII characters without spaces, got "a b"',
   ]);
 });
 

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { IConnackPacket, IConnectPacket } from 'mqtt-packet';
+import { textOf } from '../../errors.js';
 import { introduce } from '../aedes-internals.js';
 import type { Connection } from '../connection.js';
 import { expiryWithin, NEVER } from '../session.js';
@@ -9,6 +10,7 @@ import type { HandlerParts } from './parts.js';
 
 const CLIENT_IDENTIFIER_NOT_VALID = 0x85;
 const BAD_AUTHENTICATION_METHOD = 0x8c;
+const SERVER_UNAVAILABLE = 0x88;
 /** Most in-flight messages that a client takes if it does not say (MQTT 5 section 3.1.2.11.3). */
 const ANY_NUMBER = 65_535;
 
@@ -58,6 +60,17 @@ export async function handleConnect(
   connection.identity = { clientId: client.id, user: verdict.user, address, local, inside };
 
   parts.claim(connection);
+  const { others } = parts;
+  // Each instance has a transfer client of its own.
+  if (others !== null && !parts.access.isTransferClient(connection.identity)) {
+    const wanted = () => !client.closed && !connection.left;
+    try {
+      await parts.sessions.claim(client.id, others, wanted);
+    } catch (error) {
+      return refuse(parts, connection, packet, SERVER_UNAVAILABLE, textOf(error));
+    }
+    if (!wanted()) return;
+  }
   const asked = version5 ? (properties.sessionExpiryInterval ?? 0) : clean ? 0 : NEVER;
   const expiryInterval = expiryWithin(asked, parts.limits.sessionExpiry);
   const { session, present } = parts.sessions.open(connection.identity, clean, expiryInterval);

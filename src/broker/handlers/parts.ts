@@ -9,6 +9,7 @@ import type { Retained } from '../retained.js';
 import type { Session } from '../session.js';
 import type { Sessions } from '../sessions.js';
 import type { BrokerStats } from '../stats.js';
+import type { Others } from '../store/store.js';
 import type { LatestValues } from '../sys/latest.js';
 import type { Wills } from '../wills.js';
 
@@ -44,6 +45,8 @@ export interface HandlerParts {
   readonly sessions: Sessions;
   readonly wills: Wills;
   readonly stats: BrokerStats;
+  /** Other instances that may have a client that comes; null: there are none. */
+  readonly others: Others | null;
   /** Ends an earlier connection of the same client. */
   readonly claim: (connection: Connection) => void;
   /** A client has been let in. */

@@ -28,7 +28,7 @@ type Kind = (typeof KIND)[keyof typeof KIND];
 
 const NUMBER_DIGITS = 8;
 /** Enough for 2^53. */
-const COUNTER_DIGITS = 14;
+export const COUNTER_DIGITS = 14;
 /** Where a row of a session has its own part. */
 const OWN_PART = 1 + NUMBER_DIGITS;
 

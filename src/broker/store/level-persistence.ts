@@ -1,5 +1,7 @@
 import { Readable } from 'node:stream';
 import type { PublishPacket } from '../aedes-internals.js';
+import type { TopicTable } from '../delivery/topic-table.js';
+import type { KeptSession } from '../session.js';
 import { level, type OpenDatabase } from './database.js';
 import {
   OutgoingQueues,
@@ -13,7 +15,9 @@ import { type ReceivedMessage, ReceivedMessages } from './received.js';
 import { RetainedRows } from './retained-rows.js';
 import { Rows } from './rows.js';
 import type { SessionRecord, StoredSubscription } from './session-codec.js';
+import { StoreOfSession } from './session-part.js';
 import { SessionTable, type StoredSessionSummary } from './session-table.js';
+import type { Store } from './store.js';
 import { type MatchingSubscription, type NewSubscription, Subscriptions } from './subscriptions.js';
 import { type Will, Wills } from './wills.js';
 
@@ -37,7 +41,8 @@ export interface LevelPersistenceOptions {
  * An aedes persistence on LevelDB. Sessions, subscriptions, packet identifiers and wills are in memory, too; messages
  * are on the disk only. What changes something returns the promise of the batch that it is written with.
  */
-export class LevelPersistence {
+export class LevelPersistence implements Store {
+  readonly others = null;
   readonly #rows: Rows;
   readonly #sessions: SessionTable;
   readonly #subscriptions: Subscriptions;
@@ -192,6 +197,10 @@ export class LevelPersistence {
 
   streamWill(brokers: object = {}): Readable {
     return Readable.from(this.#wills.ofOthers(brokers));
+  }
+
+  partOf(clientId: string, topics: TopicTable): KeptSession {
+    return new StoreOfSession(clientId, this, topics);
   }
 
   putSession(record: SessionRecord): Promise<void> {

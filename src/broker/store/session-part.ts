@@ -1,19 +1,39 @@
 import type { PublishPacket } from '../aedes-internals.js';
 import type { Delivery } from '../delivery/backlog.js';
-import { Message } from '../delivery/message.js';
 import type { TopicTable } from '../delivery/topic-table.js';
-import { variantOf } from '../delivery/variant.js';
 import type { KeptSession } from '../session.js';
-import type { LevelPersistence } from './level-persistence.js';
+import type { OutgoingUpdate, Pubrel, QueuedMessage, Receiver } from './outgoing.js';
+import { queuedDelivery, queuedPacket, releasedDelivery } from './queued-packet.js';
+import type { ReceivedMessage } from './received.js';
 import { unawaited } from './unawaited.js';
+
+interface Client {
+  readonly id: string;
+}
+
+/** Queues and packet identifiers of all sessions. */
+export interface QueueStore {
+  queued(client: Client): { readonly messages: number; readonly bytes: number };
+  nothingOutgoing(client: Client): boolean;
+  received(client: Client): Iterable<number>;
+  outgoingEnqueue(receiver: Receiver, packet: PublishPacket): Promise<void>;
+  outgoingUpdate(client: Client, packet: OutgoingUpdate): Promise<void>;
+  outgoingAcknowledge(client: Client, packet: { messageId: number }): Promise<void>;
+  outgoingStream(client: Client): AsyncIterable<QueuedMessage | Pubrel>;
+  incomingStorePacket(client: Client, packet: ReceivedMessage): Promise<void>;
+  outgoingRemove(client: Client, counter: number, bytes: number): Promise<void>;
+  trim(clientId: string, toMessages: number, toBytes: number): Promise<number>;
+  incomingDelPacket(client: Client, packet: { messageId: number }): Promise<void>;
+  readonly unwritten: Promise<void> | null;
+}
 
 /** One session's part of the store, as the session knows it. */
 export class StoreOfSession implements KeptSession {
-  readonly #client: { readonly id: string };
-  readonly #store: LevelPersistence;
+  readonly #client: Client;
+  readonly #store: QueueStore;
   readonly #topics: TopicTable;
 
-  constructor(clientId: string, store: LevelPersistence, topics: TopicTable) {
+  constructor(clientId: string, store: QueueStore, topics: TopicTable) {
     this.#client = { id: clientId };
     this.#store = store;
     this.#topics = topics;
@@ -35,29 +55,11 @@ export class StoreOfSession implements KeptSession {
     return this.#store.received(this.#client);
   }
 
-  put({ key, message, variant, id }: Delivery): void {
-    const { topic, payload, properties, clientId, expiry } = message!;
-    const { identifiers, qos, retain } = variant;
-    const packet: PublishPacket = {
-      cmd: 'publish',
-      topic,
-      payload,
-      qos,
-      retain,
-      dup: false,
-      brokerCounter: key,
-      ...(clientId === null ? {} : { clientId }),
-      ...(expiry === undefined ? {} : { messageExpiry: expiry }),
-    };
-    if (properties !== undefined || identifiers !== null) {
-      packet.properties = {
-        ...properties,
-        ...(identifiers === null ? {} : { subscriptionIdentifier: [...identifiers] }),
-      };
-    }
+  put(delivery: Delivery): void {
+    const { id } = delivery;
     // Whoever depends on it waits for `written`; the store reports what it cannot write.
     const receiver = { clientId: this.#client.id, ...(id === 0 ? {} : { messageId: id }) };
-    unawaited(this.#store.outgoingEnqueue(receiver, packet));
+    unawaited(this.#store.outgoingEnqueue(receiver, queuedPacket(delivery)));
   }
 
   identify({ key, id, message }: Delivery): void {
@@ -82,11 +84,11 @@ export class StoreOfSession implements KeptSession {
     const deliveries: Delivery[] = [];
     for await (const packet of this.#store.outgoingStream(this.#client)) {
       if (packet.cmd === 'pubrel') {
-        deliveries.push(released(packet.messageId));
+        deliveries.push(releasedDelivery(packet.messageId));
         continue;
       }
       if (packet.brokerCounter >= before) break;
-      deliveries.push(this.#delivery(packet));
+      deliveries.push(queuedDelivery(packet, this.#topics));
     }
     return deliveries;
   }
@@ -102,34 +104,6 @@ export class StoreOfSession implements KeptSession {
   written(): Promise<void> | null {
     return this.#store.unwritten;
   }
-
-  #delivery(packet: PublishPacket & { brokerCounter: number }): Delivery {
-    const { subscriptionIdentifier, ...properties } = packet.properties ?? {};
-    const whole = { ...packet };
-    if (Object.keys(properties).length > 0) whole.properties = properties;
-    else delete whole.properties;
-    const message = Message.of(this.#topics.named(packet.topic), whole, Date.now());
-    message.clientId = packet.clientId ?? null;
-    message.key = packet.brokerCounter;
-    const identifiers = (subscriptionIdentifier as number[] | undefined) ?? null;
-    const { qos, retain, messageId = 0 } = packet;
-    const variant = variantOf(false, qos, retain, identifiers);
-    return {
-      key: packet.brokerCounter,
-      message,
-      variant,
-      sharing: null,
-      kept: true,
-      id: messageId,
-      sent: messageId > 0,
-    };
-  }
-}
-
-/** The client has the message; only its identifier is left. */
-function released(id: number): Delivery {
-  const variant = variantOf(false, 2, false, null);
-  return { key: 0, message: null, variant, sharing: null, kept: true, id, sent: true };
 }
 
 /** Of a message received all that is needed is the identifier: the message is on its way already. */
