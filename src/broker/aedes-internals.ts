@@ -5,7 +5,8 @@
 import type { EventEmitter } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { Aedes } from 'aedes';
-import mqttPacket, { type UserProperties, type Packet as WirePacket } from 'mqtt-packet';
+import mqttPacket, { type Packet as WirePacket } from 'mqtt-packet';
+import type { WithUserProperties } from './user-properties.js';
 
 /**
  * mqtt-packet keeps a Buffer for every number of two bytes, from the first packet that it writes on: 65,536 objects
@@ -80,13 +81,12 @@ export interface PublishPacket {
   messageExpiry?: number;
 }
 
-export interface PublishProperties {
+export interface PublishProperties extends WithUserProperties {
   payloadFormatIndicator?: boolean;
   messageExpiryInterval?: number;
   topicAlias?: number;
   responseTopic?: string;
   correlationData?: Buffer;
-  userProperties?: UserProperties;
   subscriptionIdentifier?: number | number[];
   contentType?: string;
 }

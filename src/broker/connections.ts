@@ -12,6 +12,7 @@ import type { OutboxLimits } from './delivery/bounds.js';
 import { Outbox } from './delivery/outbox.js';
 import { Output } from './delivery/output.js';
 import { ConnectionPublisher } from './handlers/publish.js';
+import { dismiss } from './refusal.js';
 import type { Session } from './session.js';
 import type { Sessions } from './sessions.js';
 import type { ClientStatus } from './sys/client-status.js';
@@ -103,7 +104,7 @@ export class Connections {
     if (connection === undefined) return;
     this.#leave(connection);
     connection.ending ??= { code: reasonCode, reason };
-    connection.client.disconnect({ reasonCode });
+    dismiss(connection.client, connection.output, reasonCode);
   }
 
   clientIds(): Iterable<string> {

@@ -19,6 +19,15 @@ export function refuse(client: AedesClient, output: Output, { text, reason }: Pa
     return;
   }
   client.broker.emit('clientError', client, error);
+  dismiss(client, output, reason);
+}
+
+/** Ends a connection that is in order; MQTT 5 is told why. */
+export function dismiss(client: AedesClient, output: Output, reason: number): void {
+  if (client.version !== 5 || !client.connected || client.closed) {
+    client.close();
+    return;
+  }
   output.last(Buffer.of(DISCONNECT, 1, reason));
   setImmediate(() => client.close());
 }

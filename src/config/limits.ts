@@ -39,8 +39,8 @@ export const limitsSchema = z
     /** Sessions, with or without a connection; beyond it they end with their connection. */
     sessions: whole(1).prefault(20_000),
     subscriptionsPerClient: whole(1).prefault(1000),
-    /** Levels of a topic or topic filter. */
-    topicLevels: whole(1, 65_536).prefault(200),
+    /** Levels of a topic or topic filter: 200 separators, as with mosquitto. */
+    topicLevels: whole(1, 65_536).prefault(201),
     /** Length of a topic or topic filter. */
     topicBytes: size({ min: 1, max: MOST_TOPIC_BYTES }).prefault(MOST_TOPIC_BYTES),
     /** Longest keep-alive that a client may have, ms; 0: any. MQTT counts in seconds. */

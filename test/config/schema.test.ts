@@ -35,7 +35,7 @@ test('every key has a default', () => {
       connectBytes: 64 * 2 ** 10,
       sessions: 20_000,
       subscriptionsPerClient: 1000,
-      topicLevels: 200,
+      topicLevels: 201,
       topicBytes: 65_535,
       retainedMessages: 100_000,
       retainedBytes: 256 * 2 ** 20,

@@ -1,4 +1,5 @@
 import type { PublishProperties } from '../aedes-internals.js';
+import { pairsOf } from '../user-properties.js';
 import { varIntBytes, writeVarInt } from '../var-int.js';
 import { secondsLeft } from './expiry.js';
 import type { Variant } from './variant.js';
@@ -100,14 +101,11 @@ function propertyParts(message: Encodable): Buffer[] {
   if (p?.contentType !== undefined) parts.push(Buffer.of(0x03), text(p.contentType));
   if (p?.responseTopic !== undefined) parts.push(Buffer.of(0x08), text(p.responseTopic));
   if (p?.correlationData !== undefined) parts.push(Buffer.of(0x09), sized(p.correlationData));
-  for (const [name, value] of userPairs(p)) parts.push(Buffer.of(0x26), text(name), text(value));
+  const pairs = p === undefined ? [] : pairsOf(p);
+  for (let at = 0; at < pairs.length; at += 2) {
+    parts.push(Buffer.of(0x26), text(pairs[at]), text(pairs[at + 1]));
+  }
   return parts;
-}
-
-function userPairs(properties: PublishProperties | undefined): [string, string][] {
-  return Object.entries(properties?.userProperties ?? {}).flatMap(([name, value]) =>
-    (Array.isArray(value) ? value : [value]).map((one): [string, string] => [name, one]),
-  );
 }
 
 function text(value: string): Buffer {

@@ -38,6 +38,7 @@ const BAD_ID = because(
   'the client identifier is not well-formed [MQTT-3.1.3-4]',
   CLIENT_IDENTIFIER_NOT_VALID,
 );
+const NO_WILL_TOPIC = protocolError('a topic name has at least one character [MQTT-4.7.3-1]');
 const BAD_TEXT = malformed('a text has control characters [MQTT-1.5.4-1]');
 
 /**
@@ -115,7 +116,8 @@ function readWill(fields: Fields, version5: boolean, flags: number, mostLevels: 
   const topic = readText(fields);
   fields.quiet = false;
   const text = topicFault(topic) ?? levelsFault(topic, mostLevels);
-  if (text !== null) fields.fail(because(text, TOPIC_NAME_INVALID));
+  if (topic === '') fields.fail(NO_WILL_TOPIC);
+  else if (text !== null) fields.fail(because(text, TOPIC_NAME_INVALID));
   fields.quiet = true;
   const payload = fields.data();
   fields.quiet = false;

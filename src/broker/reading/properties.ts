@@ -1,4 +1,3 @@
-import type { UserProperties } from 'mqtt-packet';
 import { topicFault } from '../../topics.js';
 import {
   MALFORMED_PACKET,
@@ -7,10 +6,11 @@ import {
   PROTOCOL_ERROR,
   protocolError,
 } from '../packet-fault.js';
+import { ofPairs, type WithUserProperties } from '../user-properties.js';
 import type { Fields } from './fields.js';
 
 /** Properties by the names that mqtt-packet gives them. */
-export interface Properties {
+export interface Properties extends WithUserProperties {
   payloadFormatIndicator?: boolean;
   messageExpiryInterval?: number;
   contentType?: string;
@@ -28,7 +28,6 @@ export interface Properties {
   receiveMaximum?: number;
   topicAliasMaximum?: number;
   topicAlias?: number;
-  userProperties?: UserProperties;
   maximumPacketSize?: number;
 }
 
@@ -134,7 +133,8 @@ export function readProperties(
   }
   const { end } = fields;
   fields.end = fields.at + length;
-  const properties: Record<string, Value | UserProperties> = {};
+  const properties: Record<string, unknown> = {};
+  const pairs: string[] = [];
   let fault: PacketFault | null = null;
   while (fields.left > 0) {
     const id = fields.variableByteInteger();
@@ -145,7 +145,7 @@ export function readProperties(
     }
     const { name, places, allows } = property;
     if (id === USER_PROPERTY) {
-      addUserProperty(properties, fields.text(), fields.text());
+      pairs.push(fields.text(), fields.text());
       continue;
     }
     if (id === MESSAGE_EXPIRY_INTERVAL) fields.expiryAt = fields.at;
@@ -158,19 +158,10 @@ export function readProperties(
       fault ??= { text: `${name} of ${place} has no such value`, reason };
     properties[name] = allows === zeroOrOne ? value === 1 : value;
   }
+  if (pairs.length > 0) Object.assign(properties, ofPairs(pairs));
   fields.end = end;
   if (fault !== null) fields.fail(fault);
   return fields.fault === null ? (properties as Properties) : undefined;
-}
-
-/** Keys come from the wire: the object has no prototype. */
-function addUserProperty(properties: Record<string, unknown>, name: string, value: string): void {
-  properties.userProperties ??= Object.create(null) as UserProperties;
-  const pairs = properties.userProperties as UserProperties;
-  const known = pairs[name];
-  if (known === undefined) pairs[name] = value;
-  else if (Array.isArray(known)) known.push(value);
-  else pairs[name] = [known, value];
 }
 
 function flag(name: string, places: number): Property {

@@ -143,7 +143,8 @@ function* willCases(): Generator<Case> {
   for (const version of VERSIONS) {
     for (const topic of ['', '#', '+', 'a/#', 'a/+/b', 'a+', '#a', '/'.repeat(20)]) {
       const name = `a will on ${topic}, MQTT ${version}`;
-      yield refusedConnect(name, will(version, topic), version === 5 ? 0x90 : null);
+      const reason = topic === '' ? 0x82 : 0x90;
+      yield refusedConnect(name, will(version, topic), version === 5 ? reason : null);
     }
     for (const topic of ['a', '/', ' ', '$a', 'a/$share/b', '/'.repeat(9)]) {
       yield acceptedConnect(`a will on ${topic}, MQTT ${version}`, will(version, topic));
