@@ -59,7 +59,7 @@ const REFUSED_CONNECTS: [string, Buffer, number][] = [
       text(''),
       text('x'),
     ),
-    0x90,
+    0x82,
   ],
 ];
 

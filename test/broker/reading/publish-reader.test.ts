@@ -147,6 +147,7 @@ test('properties are decoded, and go on as the bytes that they came in', () => {
     payloadFormatIndicator: true,
     correlationData: { type: 'Buffer', data: [1, 2] },
     userProperties: JSON.parse('{"b":["1","4"],"a":"2","7":"3","__proto__":"5"}'),
+    userPairs: ['b', '1', 'a', '2', '7', '3', 'b', '4', '__proto__', '5'],
   });
   assert.equal(Object.getPrototypeOf(message.properties?.userProperties), null);
   assert.equal(message.payload.toString(), 'payload');
