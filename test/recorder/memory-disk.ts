@@ -1,4 +1,4 @@
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import type { Disk } from '../../src/recorder/disk.js';
 
 interface Opened {
@@ -22,6 +22,11 @@ export class MemoryDisk implements Disk {
     const made = !this.folders.has(path);
     for (let folder = path; folder !== dirname(folder); folder = dirname(folder)) this.folders.add(folder);
     return made;
+  }
+
+  list(path: string): string[] {
+    this.#note('list', path);
+    return [...this.files.keys()].filter((file) => dirname(file) === path).map((file) => basename(file));
   }
 
   open(path: string, mode: 'r' | 'w'): number {
@@ -55,6 +60,10 @@ export class MemoryDisk implements Disk {
 
   sync(file: number): void {
     this.#note('sync', this.#file(file).path);
+  }
+
+  syncData(file: number): void {
+    this.#note('syncData', this.#file(file).path);
   }
 
   close(file: number): void {
