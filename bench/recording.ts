@@ -53,11 +53,13 @@ export class Recording {
     });
     const recording = new Recording(folder, recorder, committed);
     const stream: RecordedStream = {
+      durability: 'none',
+      syncInterval: 50,
       name: 'bench',
       flush: { every: 0, bytes: flushBytes, messages: 0, idle: 0 },
       parquet: { compression },
     };
-    recorder.add(stream, recording.#ring, 0);
+    recorder.add(stream, recording.#ring, 0, 0);
     return recording;
   }
 

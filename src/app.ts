@@ -56,6 +56,9 @@ export interface Message {
   readonly retain?: boolean;
 }
 
+/** A start waits so long for what the process before has left in its journals. */
+const RESTORE_MS = 500;
+
 /** How long a stop may take if nothing else is said. */
 const CLOSE_MS = 5000;
 
@@ -324,6 +327,8 @@ export class App {
       newId: randomUUID,
     });
     for (const stream of config.streams) this.streams.add(stream);
+    // A large journal takes longer, and answers say so.
+    await this.streams.restored(RESTORE_MS);
     await bridges.open();
     this.#bridges = bridges;
     this.broker.events.onRequest = ({ topic, payload, properties }, who, allowed) => {

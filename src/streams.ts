@@ -6,12 +6,14 @@ import type { Correction } from './clock/correction.js';
 import type { StreamConfig } from './config/schema.js';
 import { MqttStreamError } from './errors.js';
 import { Exchange } from './exchange/exchange.js';
+import type { Gap } from './exchange/gaps.js';
 import { Handover, type TakeBatch } from './exchange/handover.js';
+import { Safety } from './exchange/safety.js';
 import { type Sink, Stream } from './exchange/stream.js';
 import type { Logger } from './log.js';
 import type { CommittedFile } from './recorder/file.js';
 import { within } from './recorder/keeper.js';
-import type { FlushInfo, RecorderModules, StreamCount } from './recorder/protocol.js';
+import type { FlushInfo, RecorderModules, Restored, StreamCount, Task } from './recorder/protocol.js';
 import { Recorder } from './recorder/recorder.js';
 import { VERSION } from './version.js';
 
@@ -37,6 +39,9 @@ interface Held {
   readonly stream: Stream;
   /** null: recorded to files. */
   readonly handover: Handover | null;
+  /** What the process before has left in its journal is in files. */
+  readonly whenRestored: Promise<void>;
+  readonly restored: () => void;
 }
 
 /** The streams of a running broker: exchange, recorder and catalogue tied together. */
@@ -47,8 +52,8 @@ export class Streams {
   readonly #held = new Map<string, Held>();
   /** No key up to this one was given by this process. */
   readonly #lastKeyBefore: number;
-  /** Why the last attempt to write a file failed, by stream. */
-  readonly #failing = new Map<string, string>();
+  /** Why the last attempt to write something failed, by stream. */
+  readonly #failing = new Map<string, Map<Task, string>>();
   /** Files are over the limits and not listed any more. */
   onRetired: (stream: string, files: readonly FileEntry[]) => void = () => {};
   #retention!: NodeJS.Timeout;
@@ -74,8 +79,10 @@ export class Streams {
       log,
       ...(modules === undefined ? {} : { modules }),
       onCommit: (name, file, upTo, info) => streams.#committed(name, file, upTo, info),
-      onFailure: (name, text) => streams.#failed(name, text),
-      onRecovered: (name) => streams.#failing.delete(name),
+      onSafe: (name, upTo) => streams.#held.get(name)?.stream.safety?.reached(upTo),
+      onRestored: (name, found) => streams.#restored(name, found),
+      onFailure: (name, what, text) => streams.#failed(name, what, text),
+      onRecovered: (name, what) => streams.#failing.get(name)?.delete(what),
       onReplaced: (lost) => streams.#replaced(lost),
     });
     streams.#retention = setInterval(() => {
@@ -88,22 +95,34 @@ export class Streams {
   /** From now on the stream captures. Throws STREAM_EXISTS, also while one of this name is being removed. */
   add(config: StreamConfig): Stream {
     const { name } = config;
-    const { afterCrash, catalog, onBatch } = this.#options;
+    const { catalog, onBatch } = this.#options;
     if (this.#held.has(name)) throw new MqttStreamError('STREAM_EXISTS', [name]);
     const stream = new Stream(config);
     const handover =
       config.ring.whenFull === 'return' && onBatch !== undefined
         ? this.#handover(stream, config, onBatch)
         : null;
-    if (handover === null) this.#recorder.add(config, stream.ring, catalog.nextSeq(name));
+    const lastKey = catalog.files(name).at(-1)?.lastKey ?? -1;
+    if (handover === null) this.#recorder.add(config, stream.ring, catalog.nextSeq(name), lastKey);
     stream.sink = handover ?? this.#recording(stream);
+    if (handover === null && config.durability !== 'none') stream.safety = new Safety();
     this.exchange.add(stream);
-    this.#held.set(name, { config, stream, handover });
-    const start = (catalog.files(name).at(-1)?.lastKey ?? -1) + 1;
-    const end = this.#lastKeyBefore;
-    if (afterCrash && start <= end) stream.addGap({ start, end, messages: null, reason: 'crash' });
+    let restored = () => {};
+    const whenRestored = new Promise<void>((resolve) => {
+      restored = resolve;
+    });
+    if (handover !== null) restored();
+    this.#held.set(name, { config, stream, handover, whenRestored, restored });
+    const crash = this.#crashOf(name);
+    if (crash !== null && handover !== null) stream.addGap(crash);
+    else if (crash !== null) stream.recovering = { ...crash, reason: 'being-recovered' };
     this.#retain(name);
     return stream;
+  }
+
+  /** All that the process before has left in its journals is in files, or so many milliseconds have passed. */
+  async restored(ms: number): Promise<void> {
+    await within(ms, Promise.all([...this.#held.values()].map(({ whenRestored }) => whenRestored)));
   }
 
   /** Captures no more and writes what there is; the files stay. If that fails, the stream goes on: FLUSH_FAILED. */
@@ -137,9 +156,11 @@ export class Streams {
     this.#recorder.correct(corrections);
   }
 
-  /** The streams whose last attempt to write a file failed, and why. */
+  /** The streams whose last attempt to write a file or the journal failed, and why. */
   failures(): ReadonlyMap<string, string> {
-    return this.#failing;
+    const failures = new Map<string, string>();
+    for (const [name, tasks] of this.#failing) for (const text of tasks.values()) failures.set(name, text);
+    return failures;
   }
 
   /** Writes everything, at most for so long; answers with what is in no file. */
@@ -201,13 +222,14 @@ export class Streams {
     );
   }
 
-  #recording({ followers, name, ring }: Stream): Sink {
+  #recording(stream: Stream): Sink {
+    const { followers, name, ring } = stream;
     const { doorbell } = this.#recorder;
     let due = false;
     const publish = () => {
       due = false;
-      ring.publish();
-      doorbell.ring();
+      if (stream.publish()) doorbell.wake();
+      else doorbell.ring();
       for (const follower of followers) follower.captured();
     };
     return {
@@ -219,17 +241,49 @@ export class Streams {
       flush: async (reason) => {
         if (reason === 'request' || ring.pressure < 1) return this.#recorder.flush(name, reason);
         // The recorder sees this by itself; another request would only cut off a small file behind it.
-        ring.publish();
+        stream.publish();
         doorbell.wake();
         return null;
       },
     };
   }
 
-  #failed(name: string, text: string): void {
-    this.#failing.set(name, text);
+  /** What an earlier process had in its journal is in files now. */
+  #restored(name: string, { file, torn, left }: Restored): void {
+    const { catalog, log } = this.#options;
+    if (file !== null) catalog.add({ ...file, stream: name });
+    if (file !== null || torn > 0) {
+      log.info(
+        { stream: name, file: file?.name, rows: file?.rows ?? 0, torn, left },
+        'a journal was put into a file',
+      );
+    }
     const held = this.#held.get(name);
-    if (held !== undefined) held.stream.stats.flushFailures++;
+    if (held === undefined || left > 0) return;
+    const { stream } = held;
+    const crash = this.#crashOf(name);
+    stream.recovering = null;
+    if (crash !== null) stream.addGap(crash);
+    for (const follower of stream.followers) follower.written();
+    held.restored();
+    this.#retain(name);
+  }
+
+  /** What came behind the last message that is known, until the process before ended; null: nothing. */
+  #crashOf(name: string): Gap | null {
+    const { afterCrash, catalog } = this.#options;
+    const end = this.#lastKeyBefore;
+    // Others may have been written since.
+    const last = catalog.files(name).findLast(({ lastKey }) => lastKey <= end);
+    const start = (last?.lastKey ?? -1) + 1;
+    return afterCrash && start <= end ? { start, end, messages: null, reason: 'crash' } : null;
+  }
+
+  #failed(name: string, what: Task, text: string): void {
+    const failing = this.#failing.get(name) ?? new Map<Task, string>();
+    this.#failing.set(name, failing.set(what, text));
+    const held = this.#held.get(name);
+    if (held !== undefined && what === 'file') held.stream.stats.flushFailures++;
   }
 
   #replaced(lost: readonly StreamCount[]): void {

@@ -39,14 +39,15 @@ async function filesOf(dataDir: string): Promise<string[]> {
 
 test('after a crash a gap says that messages are missing, from the last file to the start', async (t) => {
   const dataDir = await temporaryFolder(t);
-  const { app } = await started(t, configOf(dataDir));
+  const streams = [streamInput({ durability: 'none' })];
+  const { app } = await started(t, configOf(dataDir, { streams }));
   await publishMany(app, 'kept', 5);
   await flush(app);
   await publishMany(app, 'lost', 5);
   const before = await replayed(app);
   const copy = await crashed(t, dataDir);
 
-  const { app: next } = await started(t, configOf(copy));
+  const { app: next } = await started(t, configOf(copy, { streams }));
   const after = await replayed(next);
   assert.deepEqual(after.payloads, numbered('kept', 5));
   const [gap] = after.gaps;
@@ -63,7 +64,7 @@ test('after a crash a gap says that messages are missing, from the last file to 
   // A stream that comes back or comes new while running has missed no more than that.
   await next.removeStream('vehicle');
   next.addStream(streamInput());
-  assert.deepEqual((await replayed(next)).gaps, []);
+  assert.deepEqual((await replayed(next)).gaps, after.gaps);
   next.addStream(streamInput({ name: 'other' }));
   assert.equal((await replayed(next, {}, 'other')).gaps[0]!.end, gap!.end);
 
@@ -71,6 +72,30 @@ test('after a crash a gap says that messages are missing, from the last file to 
   const { app: third } = await started(t, configOf(copy));
   assert.deepEqual((await replayed(third)).payloads, [...numbered('kept', 5), 'new0']);
 });
+
+for (const durability of ['process', 'interval', 'strict'] as const) {
+  test(`${durability}: what was acknowledged is there after a crash, and what may be missing is behind it`, async (t) => {
+    const dataDir = await temporaryFolder(t);
+    const config = (folder: string) => configOf(folder, { streams: [streamInput({ durability })] });
+    const { app } = await started(t, config(dataDir));
+    await publishMany(app, 'file', 5);
+    await flush(app);
+    await publishMany(app, 'journal', 5, 1);
+    const { keys } = await replayed(app);
+    const copy = await crashed(t, dataDir);
+
+    const { app: next, log } = await started(t, config(copy));
+    const after = await replayed(next);
+    assert.deepEqual(after.payloads, [...numbered('file', 5), ...numbered('journal', 5)]);
+    assert.deepEqual(after.keys, keys);
+    const [gap] = after.gaps;
+    assert.deepEqual([after.gaps.length, gap!.reason, gap!.start], [1, 'crash', keys[9]! + 1]);
+    assert.equal(log.matching(/a journal was put into a file/).length, 1);
+    assert.equal((await filesOf(copy)).length, 2);
+    await publishMany(next, 'new', 1);
+    assert.equal((await replayed(next)).payloads.at(-1), 'new0');
+  });
+}
 
 test('a clean stop leaves no gap', async (t) => {
   const dataDir = await temporaryFolder(t);

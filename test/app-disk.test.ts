@@ -24,7 +24,7 @@ interface Rig extends Started {
 async function rig(t: TestContext, whenFull: 'flush' | 'drop-oldest' | 'reject' | 'return'): Promise<Rig> {
   const disk = new Disk();
   const dataDir = await temporaryFolder(t);
-  const stream: StreamInput = streamInput({ ring: { messages: 8, whenFull } });
+  const stream: StreamInput = streamInput({ durability: 'none', ring: { messages: 8, whenFull } });
   const config = configOf(dataDir, { streams: [stream] });
   const whole = await started(t, config, { recorderModules: disk.modules });
   return { ...whole, disk, dataDir };

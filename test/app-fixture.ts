@@ -155,9 +155,14 @@ export async function replayed(app: App, more: object = {}, stream = 'vehicle'):
 }
 
 /** Publishes `<prefix>0`, `<prefix>1`, ... to `vehicle/n` from inside, one after the other. */
-export async function publishMany(app: App, prefix: string, count: number): Promise<string[]> {
+export async function publishMany(
+  app: App,
+  prefix: string,
+  count: number,
+  qos: 0 | 1 = 0,
+): Promise<string[]> {
   const payloads = numbered(prefix, count);
-  for (const payload of payloads) await app.publish({ topic: 'vehicle/n', payload });
+  for (const payload of payloads) await app.publish({ topic: 'vehicle/n', payload, qos });
   return payloads;
 }
 

@@ -59,11 +59,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'topics.ts': [],
   'addresses.ts': [],
   'audit.ts': [],
+  'both.ts': [],
   clock: ['errors.ts', 'whole-file.ts'],
   ring: ['errors.ts'],
   catalog: ['errors.ts'],
   recorder: ['ring', 'catalog', 'thread-priority.ts', 'errors.ts'],
-  exchange: ['ring', 'clock', 'recorder', 'topics.ts', 'errors.ts'],
+  exchange: ['ring', 'clock', 'recorder', 'topics.ts', 'both.ts', 'errors.ts'],
   query: ['ring', 'catalog', 'clock', 'exchange', 'thread-priority.ts', 'topics.ts', 'audit.ts', 'errors.ts'],
   transfer: ['topics.ts', 'errors.ts'],
   bridge: [
@@ -77,7 +78,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'whole-file.ts',
     'errors.ts',
   ],
-  broker: ['topics.ts', 'addresses.ts', 'audit.ts', 'errors.ts'],
+  broker: ['topics.ts', 'addresses.ts', 'audit.ts', 'both.ts', 'errors.ts'],
   config: ['topics.ts', 'addresses.ts', 'errors.ts'],
 };
 

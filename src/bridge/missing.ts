@@ -1,4 +1,5 @@
 import type { KeyRange } from '../catalog/entry.js';
+import { isPassing } from '../exchange/gaps.js';
 import type { BridgeLog } from './remote.js';
 import type { BridgeStats } from './stats.js';
 
@@ -9,9 +10,6 @@ export interface Missing {
   readonly messages: number | null;
   readonly reason: string;
 }
-
-/** Of messages that the next file will hold. */
-const PASSING = 'being-written';
 
 /** Tells of every gap in what is sent, once. */
 export class MissingMessages {
@@ -25,9 +23,9 @@ export class MissingMessages {
     this.#log = log;
   }
 
-  /** The gaps of the keys that come next. False: some of their messages will be in the next file, wait for it. */
+  /** The gaps of the keys that come next. False: some of their messages will be in a file, wait for it. */
   pass(gaps: readonly Missing[], keys: KeyRange): boolean {
-    if (gaps.some(({ reason }) => reason === PASSING)) return false;
+    if (gaps.some(({ reason }) => isPassing(reason))) return false;
     if (gaps.length === 0) return true;
     const told = new Map<number, number>();
     for (const gap of gaps) {

@@ -30,6 +30,8 @@ export interface Capture {
   admit(origin: Origin, message: Captured): boolean;
   /** Copies the message to every stream that wants it. False: one refused it. */
   take(origin: Origin, message: Captured, key: number): boolean;
+  /** When what was taken last is as safe as its streams promise, if nothing was admitted since; null: it is. */
+  safe(): Promise<void> | null;
   /** Calls back once, in the order of the calls, when `admit` is worth asking again. */
   wait(origin: Origin, message: Captured, room: () => void): void;
 }
@@ -39,5 +41,6 @@ export const NO_CAPTURE: Capture = {
   origin: (clientId) => ({ clientId }),
   admit: () => true,
   take: () => true,
+  safe: () => null,
   wait: (_origin, _message, room) => room(),
 };

@@ -1,3 +1,4 @@
+import { Both } from '../both.js';
 import type { PublishPacket } from './aedes-internals.js';
 import type { Capture, Origin } from './capture.js';
 import type { Message } from './delivery/message.js';
@@ -25,8 +26,8 @@ export interface Publisher {
   held(): void;
   released(): void;
   /**
-   * It is captured and on its way. `reason`: an MQTT 5 reason code. `safe`: when those who are away
-   * can be sure to get it; null: they can.
+   * It is captured and on its way. `reason`: an MQTT 5 reason code. `safe`: when its streams have it as safe as they promise, and
+   * those who are away can be sure to get it; null: so it is.
    */
   published(message: Message, reason: number, safe: Promise<void> | null): void;
   /** All who get it have enough to do: what comes after it should wait for one of them. */
@@ -69,6 +70,7 @@ export interface PipelineParts {
  */
 export class Pipeline {
   readonly #parts: PipelineParts;
+  readonly #both = new Both();
 
   constructor(parts: PipelineParts) {
     this.#parts = parts;
@@ -122,12 +124,14 @@ export class Pipeline {
   #enter(message: Message, origin: Origin, publisher: Publisher): boolean {
     const { keys, capture } = this.#parts;
     let taken = true;
+    let captured: Promise<void> | null = null;
     if (message.known.own) {
       message.key = keys.give();
     } else {
       if (!capture.admit(origin, message)) return false;
       message.key = keys.give();
       taken = capture.take(origin, message, message.key);
+      if (message.qos > 0) captured = capture.safe();
     }
     message.clientId = origin.clientId;
     const route = this.#parts.router.route(message.known);
@@ -137,7 +141,8 @@ export class Pipeline {
     if (congested) publisher.congested(route);
     const { others } = this.#parts.store;
     if (others !== null) others.send(message);
-    publisher.published(message, reason, message.qos > 0 ? this.#parts.store.written() : null);
+    const safe = message.qos > 0 ? this.#both.of(captured, this.#parts.store.written()) : null;
+    publisher.published(message, reason, safe);
     return true;
   }
 

@@ -11,8 +11,12 @@ export const TEMP_SUFFIX = '.tmp';
 /** A file that cannot be read is kept as `<name>.parquet.corrupt`. */
 export const CORRUPT_SUFFIX = '.corrupt';
 
+/** Beside the date folders of a stream. */
+export const JOURNAL_FOLDER = 'journal';
+
 const NUMBER = '(0|[1-9]\\d{0,15})';
 const FILE_NAME = new RegExp(`^${NUMBER}~${NUMBER}_${NUMBER}\\.parquet$`);
+const SEGMENT_NAME = /^(\d{10})\.journal$/;
 const STREAM_NAME = /^[a-z0-9_-]{1,64}$/;
 const DATE_FOLDER = /^date=\d{4}-\d{2}-\d{2}$/;
 // A file's name becomes part of an MQTT topic, of a URL and of a header: nothing that means something there.
@@ -36,6 +40,17 @@ export function parseFileName(name: string): FileLabel | null {
   const [firstKey, lastKey, seq] = found.slice(1).map(Number) as [number, number, number];
   const usable = Number.isSafeInteger(lastKey) && Number.isSafeInteger(seq) && firstKey <= lastKey;
   return usable ? { firstKey, lastKey, seq } : null;
+}
+
+/** Segments are numbered from 1 on. */
+export function segmentName(number: number): string {
+  return `${String(number).padStart(10, '0')}.journal`;
+}
+
+/** `null` for every name that `segmentName` would not have made. */
+export function parseSegmentName(name: string): number | null {
+  const found = SEGMENT_NAME.exec(name);
+  return found === null ? null : Number(found[1]);
 }
 
 /** `date=YYYY-MM-DD`, the UTC day of the key. */

@@ -26,14 +26,6 @@ const whenFull = z
       : (word as (typeof FULL_POLICIES)[number]),
   );
 
-/** Of the contract's `none`, `process`, `interval` and `strict`, the last three need a journal. */
-const durability = z.literal('none', {
-  error: ({ input }) =>
-    input === 'process' || input === 'interval' || input === 'strict'
-      ? `"${input}" needs the journal, which is not available yet; use none`
-      : `expected none, got ${shown(input)}`,
-});
-
 function filter(problem: (text: string) => string | undefined) {
   return z.string().superRefine((text, context) => {
     const found = problem(text);
@@ -50,7 +42,7 @@ export const streamSchema = z.strictObject({
   /** MQTT filters; a message that matches one of them is not for this stream. */
   exclude: z.array(filter(excludeProblem)).prefault([]),
   /** What a client may rely on once its message is acknowledged. */
-  durability: durability.prefault('none'),
+  durability: z.enum(['none', 'process', 'interval', 'strict']).prefault('process'),
   /** Between two syncs of the journal, ms. */
   syncInterval: duration({ max: MAX_TIMER }).prefault('50ms'),
   /** The window of the newest messages in shared memory. */

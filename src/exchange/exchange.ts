@@ -1,3 +1,4 @@
+import { Both } from '../both.js';
 import { MqttStreamError } from '../errors.js';
 import { encodeSource, type Source } from '../ring/source.js';
 import { encodeProperties, type KeptProperties } from './properties.js';
@@ -99,6 +100,7 @@ export class Exchange {
   /** Lane and properties of the message between `admit` and `take`. */
   #lane: Lane | null = null;
   #props: Uint8Array | null = null;
+  readonly #both = new Both();
 
   constructor(onFlushFailed: (stream: string, error: unknown) => void) {
     this.#onFlushFailed = onFlushFailed;
@@ -176,6 +178,14 @@ export class Exchange {
       if (!stream.take(key, source, qos, retain, props, payloadBuffer, payloadAt, payloadEnd)) taken = false;
     }
     return taken;
+  }
+
+  safe(): Promise<void> | null {
+    let safe: Promise<void> | null = null;
+    for (const stream of this.#lane!.streams) {
+      if (stream.safety !== null && stream.unpublished) safe = this.#both.of(safe, stream.safety.wait());
+    }
+    return safe;
   }
 
   wait(publisher: Publisher, publication: Publication, room: () => void): void {

@@ -5,10 +5,23 @@ import type { KeyRange } from '../clock/correction.js';
  * - `rejected`: not captured, the ring was full (`reject`)
  * - `too-large`: not captured, larger than the ring
  * - `being-written`: overwritten, but the recorder has it; the next file will hold it
+ * - `being-recovered`: in the journal that the process before has left, if at all; a file will hold it
  * - `lost`: the recorder had it and could not write it
  * - `crash`: the process before ended without writing what it had; how many is not known
  */
-export type GapReason = 'dropped' | 'rejected' | 'too-large' | 'being-written' | 'lost' | 'crash';
+export type GapReason =
+  | 'dropped'
+  | 'rejected'
+  | 'too-large'
+  | 'being-written'
+  | 'being-recovered'
+  | 'lost'
+  | 'crash';
+
+/** Whether what is missing may be in a file soon. */
+export function isPassing(reason: string): boolean {
+  return reason === 'being-written' || reason === 'being-recovered';
+}
 
 /** Messages that are missing: the keys of the first and the last one, and how many (null: not known). */
 export interface Gap {

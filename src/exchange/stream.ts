@@ -4,6 +4,7 @@ import type { Source } from '../ring/source.js';
 import { RingWriter } from '../ring/writer.js';
 import { topicMatcher } from '../topics.js';
 import { type Gap, type GapReason, Gaps } from './gaps.js';
+import type { Safety } from './safety.js';
 
 export type WhenFull = 'flush' | 'drop-oldest' | 'reject' | 'return';
 
@@ -66,6 +67,12 @@ export class Stream {
   sink: Sink = NO_SINK;
   readonly stats = new StreamStats();
   readonly followers = new Set<StreamFollower>();
+  /** null: what is acknowledged is in the ring, and no more is promised. */
+  safety: Safety | null = null;
+  /** What the process before may have left in its journal, as long as that is not known. */
+  recovering: Gap | null = null;
+  /** Messages that the recorder was shown. */
+  #published = 0;
   readonly #gaps = new Gaps();
   readonly #include: ((topic: string) => boolean)[];
   readonly #exclude: ((topic: string) => boolean)[];
@@ -139,9 +146,24 @@ export class Stream {
     return true;
   }
 
+  /** Something was captured in this turn. */
+  get unpublished(): boolean {
+    return this.ring.written > this.#published;
+  }
+
+  /** Lets the recorder see what was captured in this turn. True: somebody waits until it is safe. */
+  publish(): boolean {
+    const { ring } = this;
+    const awaited = this.safety?.endTurn(ring.written) === true;
+    this.#published = ring.written;
+    ring.publish(awaited);
+    return awaited;
+  }
+
   /** Messages up to sequence `upTo` are in files, the last of them with key `lastKey`. */
   committed(upTo: number, lastKey: number): void {
     this.ring.commit(upTo);
+    this.safety?.reached(upTo);
     this.#beingWritten = this.#beingWritten.filter(({ to }) => to >= upTo);
     const [first] = this.#beingWritten;
     if (first === undefined || first.from >= upTo) return;
@@ -168,9 +190,11 @@ export class Stream {
   }
 
   gapsWithin(ranges: readonly KeyRange[]): Gap[] {
-    const open = this.#beingWritten
-      .filter((gap) => ranges.some(({ start, end }) => gap.start <= end && gap.end >= start))
-      .map((run) => gapOf(run, 'being-written'));
+    const passing: Gap[] = this.#beingWritten.map((run) => gapOf(run, 'being-written'));
+    if (this.recovering !== null) passing.push(this.recovering);
+    const open = passing.filter((gap) =>
+      ranges.some(({ start, end }) => gap.start <= end && gap.end >= start),
+    );
     return [...this.#gaps.within(ranges), ...open].sort((a, b) => a.start - b.start);
   }
 

@@ -1,9 +1,9 @@
-import type { RingMemory } from '../ring/layout.js';
 import type { RecordParts } from '../ring/record.js';
 import { BinaryColumn, type BinaryView } from './binary.js';
 import { BitColumn } from './bits.js';
+import type { ByteStore } from './bytes.js';
 import { Capacity, resized } from './capacity.js';
-import { NameDictionary } from './names.js';
+import { NameDictionary, type NameRecords } from './names.js';
 
 /** Bytes of a row's columns of fixed width: key 8, names' codes 2 x 4, qos 4, two offsets 8. */
 export const ROW_BYTES = 28;
@@ -27,6 +27,7 @@ export interface BatchColumns {
   readonly topics: BinaryView;
   readonly clients: BinaryView;
   readonly names: number;
+  readonly records: NameRecords;
   readonly qos: Int32Array;
   readonly retain: Uint8Array;
   readonly properties: BinaryView;
@@ -74,8 +75,8 @@ export class Batch {
     if (need > this.#room) this.#resize(this.#capacity.grown(this.#room, need));
   }
 
-  /** Copies a record out of the ring, as a row for which there is room. */
-  append(memory: RingMemory, parts: RecordParts): void {
+  /** Copies a record out of a ring or a journal, as a row for which there is room. */
+  append(memory: ByteStore, parts: RecordParts): void {
     const row = this.#rows;
     const { key } = parts;
     if (row === 0) this.#firstKey = key;
@@ -129,6 +130,7 @@ export class Batch {
       topics: this.#names.topics(),
       clients: this.#names.clients(),
       names: this.#names.size,
+      records: this.#names.records(),
       qos: this.#qos.subarray(0, rows),
       retain: this.#retain.view(rows),
       properties: this.#properties.view(rows),

@@ -1,5 +1,5 @@
 import { MqttStreamError } from '../errors.js';
-import { align8, pressureOf, type RingMemory } from '../ring/layout.js';
+import { advance, align8, pressureOf, type RingMemory } from '../ring/layout.js';
 import { RingReader } from '../ring/reader.js';
 import { emptyParts, readParts } from '../ring/record.js';
 import { type Batch, ROW_BYTES } from './batch.js';
@@ -51,6 +51,16 @@ export class Drain {
   /** One past the last message in the ring. */
   written(): number {
     return this.#reader.written();
+  }
+
+  /** The ring's AWAITED: changes whenever somebody waits for a message to be safe. */
+  awaitedWord(): number {
+    return this.#reader.awaitedWord();
+  }
+
+  /** One past the last message that somebody waits for, if the word is one of late. */
+  awaited(word: number): number {
+    return advance(this.#position, word);
   }
 
   /** See `pressureOf`: of the messages in the batch. */

@@ -6,6 +6,16 @@ import { Capacity, resized } from './capacity.js';
 /** Names with equal hashes can be made on purpose; after so many steps a pair is added again instead. */
 const MOST_PROBES = 32;
 
+/** All pairs as they came from the ring. */
+export interface NameRecords {
+  readonly hashes: Uint32Array;
+  /** Bytes of topic (low 16 bits) and client id. */
+  readonly lengths: Int32Array;
+  /** Topic and client id, with zeros up to whole words; `starts[code]..starts[code + 1]` is one. */
+  readonly heads: Int32Array;
+  readonly starts: Int32Array;
+}
+
 /**
  * The dictionary of one file: pairs of topic and client id. Both columns share the pair's number as their code, so
  * that a row costs one look-up. A topic of several clients stands there several times; Parquet's own dictionary
@@ -77,6 +87,11 @@ export class NameDictionary {
   /** Null for the broker's own. */
   clients(): BinaryView {
     return this.#clients.view(this.#size);
+  }
+
+  /** Valid until a name is added. */
+  records(): NameRecords {
+    return { hashes: this.#hashes, lengths: this.#lengths, heads: this.#heads, starts: this.#starts };
   }
 
   #equals(code: number, { words }: ByteStore, parts: RecordParts): boolean {

@@ -1,5 +1,5 @@
 import type { CommittedFile } from './file.js';
-import type { FlushInfo, RecorderModules, StreamCount } from './protocol.js';
+import type { FlushInfo, RecorderModules, Restored, StreamCount, Task } from './protocol.js';
 import type { Correction } from './timeline.js';
 
 /** A pino logger fits. */
@@ -23,9 +23,13 @@ export interface RecorderOptions {
   readonly modules?: RecorderModules;
   /** A file is whole. The handler calls `commit(upTo)` of the stream's ring before it returns. */
   onCommit(stream: string, file: CommittedFile, upTo: number, info: FlushInfo): void;
-  /** A file could not be written; once, until `onRecovered`. `messages`: how many wait for it. */
-  onFailure?(stream: string, text: string, messages: number): void;
-  onRecovered?(stream: string): void;
+  /** All messages before sequence `upTo` are as safe as their stream promises. */
+  onSafe?(stream: string, upTo: number): void;
+  /** A segment of an earlier process's journal was read; with `left: 0` the last one. */
+  onRestored?(stream: string, found: Restored): void;
+  /** Something could not be written; once, until `onRecovered`. */
+  onFailure?(stream: string, what: Task, text: string): void;
+  onRecovered?(stream: string, what: Task): void;
   /** The worker ended by itself. `lost`: messages that only it had, because the ring had given them up. */
   onReplaced?(lost: readonly StreamCount[]): void;
 }

@@ -3,9 +3,18 @@ import type { CommittedFile } from './file.js';
 import type { Compression } from './parquet.js';
 import type { Correction } from './timeline.js';
 
+/**
+ * What a client may rely on once its message is acknowledged: `none`: it is in the ring; `process`: it is with the operating
+ * system; `interval`: so it is, and is synced within `syncInterval`; `strict`: it is synced.
+ */
+export type Durability = 'none' | 'process' | 'interval' | 'strict';
+
 /** A stream as the recorder sees it. */
 export interface RecordedStream {
   readonly name: string;
+  readonly durability: Durability;
+  /** Between two syncs of the journal, ms. */
+  readonly syncInterval: number;
   /** Milliseconds and bytes; 0 for "not because of this". */
   readonly flush: {
     readonly every: number;
@@ -62,6 +71,10 @@ export type AddControl = {
   readonly from: number;
   /** Number of the stream's next file. */
   readonly seq: number;
+  /** The messages with keys up to this are in files. */
+  readonly lastKey: number;
+  /** Those with keys from this on, in a journal that was left, are in the ring. */
+  readonly ringKey: number;
   /** One Int32 that holds the number of messages taken over and not committed. */
   readonly held: SharedArrayBuffer;
 };
@@ -93,6 +106,19 @@ export interface DigestResult {
 
 export type Answer = CommittedFile | DigestResult | null;
 
+/** What was found of an earlier process's journal, a segment at a time. */
+export interface Restored {
+  /** null: all of it was in files already. */
+  readonly file: CommittedFile | null;
+  /** Bytes that were no whole block. */
+  readonly torn: number;
+  /** Segments that are not read yet; 0: this was the last one, or there was none. */
+  readonly left: number;
+}
+
+/** What can fail, and is tried again. */
+export type Task = 'file' | 'journal' | 'recovery';
+
 /** Worker to broker's thread. */
 export type Report =
   | { readonly kind: 'ready' }
@@ -106,13 +132,17 @@ export type Report =
       readonly upTo: number;
       readonly info: FlushInfo;
     }
+  /** All messages before this sequence are as safe as the stream promises. */
+  | { readonly kind: 'safe'; readonly stream: string; readonly upTo: number }
+  | ({ readonly kind: 'restored'; readonly stream: string } & Restored)
   | {
       readonly kind: 'failed';
       readonly stream: string;
+      readonly what: Task;
       readonly error: string;
       readonly messages: number;
     }
-  | { readonly kind: 'recovered'; readonly stream: string }
+  | { readonly kind: 'recovered'; readonly stream: string; readonly what: Task }
   | { readonly kind: 'done'; readonly id: number; readonly answer: Answer }
   | { readonly kind: 'undone'; readonly id: number; readonly error: string }
   | { readonly kind: 'stopped'; readonly unwritten: readonly StreamCount[] }

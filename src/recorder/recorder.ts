@@ -15,9 +15,21 @@ import type {
   Report,
   Request,
   StreamCount,
+  Task,
 } from './protocol.js';
 import { PendingRequests } from './requests.js';
 import type { Correction } from './timeline.js';
+
+const FAILED: Record<Task, string> = {
+  file: 'a file could not be written',
+  journal: 'the journal could not be written (acknowledgements wait for it)',
+  recovery: 'what an earlier process left in its journal could not be put into a file',
+};
+const RECOVERED: Record<Task, string> = {
+  file: 'files can be written again',
+  journal: 'the journal can be written again',
+  recovery: 'the journal of an earlier process can be put into files again',
+};
 
 /** Records rings to Parquet files in one worker thread. This side belongs to the broker's thread. */
 export class Recorder {
@@ -56,13 +68,13 @@ export class Recorder {
 
   /**
    * Records a ring, beginning with its first message that may not be overwritten. `nextSeq`: number of its next
-   * file. Throws `STREAM_EXISTS` and `SHUTTING_DOWN`.
+   * file; `lastKey`: the messages with keys up to this are in files. Throws `STREAM_EXISTS` and `SHUTTING_DOWN`.
    */
-  add(stream: RecordedStream, ring: RingWriter, nextSeq: number): void {
+  add(stream: RecordedStream, ring: RingWriter, nextSeq: number, lastKey: number): void {
     this.#checkOpen();
     streamFolder(stream.name); // throws for a name that must not become a path
     if (this.#streams.has(stream.name)) throw new MqttStreamError('STREAM_EXISTS', [stream.name]);
-    const hold = new StreamHold(stream, ring, nextSeq);
+    const hold = new StreamHold(stream, ring, nextSeq, lastKey);
     this.#streams.set(stream.name, hold);
     this.#post(hold.control());
   }
@@ -123,21 +135,28 @@ export class Recorder {
     const { log } = this.#options;
     switch (report.kind) {
       case 'committed':
-        this.#streams.get(report.stream)?.committed(report.file.seq);
+        this.#streams.get(report.stream)?.committed(report.file);
         this.#options.onCommit(report.stream, report.file, report.upTo, report.info);
         break;
+      case 'safe':
+        this.#options.onSafe?.(report.stream, report.upTo);
+        break;
+      case 'restored':
+        if (report.file !== null) this.#streams.get(report.stream)?.committed(report.file);
+        this.#options.onRestored?.(report.stream, report);
+        break;
       case 'failed': {
-        const { stream, error, messages } = report;
-        log.warn({ stream, messages }, `a file could not be written and is tried again: ${error}`);
-        this.#options.onFailure?.(stream, error, messages);
+        const { stream, what, error, messages } = report;
+        log.warn({ stream, messages }, `${FAILED[what]} and is tried again: ${error}`);
+        this.#options.onFailure?.(stream, what, error);
         break;
       }
       case 'remark':
         log.warn({}, report.text);
         break;
       case 'recovered':
-        log.info({ stream: report.stream }, 'files can be written again');
-        this.#options.onRecovered?.(report.stream);
+        log.info({ stream: report.stream }, RECOVERED[report.what]);
+        this.#options.onRecovered?.(report.stream, report.what);
         break;
       case 'done':
         this.#requests.done(report.id, report.answer);

@@ -1,28 +1,23 @@
-import { textOf } from '../errors.js';
 import { attachRing } from '../ring/layout.js';
-import { Backoff } from './backoff.js';
 import { Batch } from './batch.js';
 import type { RecorderContext } from './context.js';
 import { Drain, type DrainLimits } from './drain.js';
 import { type CommittedFile, FileWriter } from './file.js';
+import { Keeping } from './journal/keeping.js';
+import { Recovery } from './journal/recovery.js';
 import { fileMetadata } from './metadata.js';
-import { isPoison } from './parquet.js';
 import type { AddControl, FlushReason, RecordedStream } from './protocol.js';
 import { arrowTable } from './table.js';
+import { Trial } from './trial.js';
 import { WaitingFlushes } from './waiting.js';
 
 /** What one call of the encoder is given at most, except for a single message that is larger. */
 export const MOST_RAW_BYTES = 64 * 1024 * 1024;
-const RETRY_LEAST_MS = 100;
-const RETRY_MOST_MS = 10_000;
 
-interface Failure {
-  readonly reason: FlushReason;
-  readonly error: string;
-  retryAt: number;
-}
-
-/** One stream in the worker: fills its batch from the ring and makes a file of it when one is due. */
+/**
+ * One stream in the worker: fills its batch from the ring, keeps it in the journal, and makes a file of it when one is
+ * due. Between that it makes files of what an earlier process has left in its journal.
+ */
 export class StreamRecording {
   readonly name: string;
   readonly #context: RecorderContext;
@@ -32,33 +27,49 @@ export class StreamRecording {
   readonly #files: FileWriter;
   readonly #held: Int32Array;
   readonly #waiting: WaitingFlushes;
-  readonly #backoff = new Backoff(RETRY_LEAST_MS, RETRY_MOST_MS);
+  readonly #writing: Trial;
+  readonly #recovering: Trial;
+  /** null: the stream promises nothing. */
+  readonly #keeping: Keeping | null;
+  /** null: nothing is left of an earlier process. */
+  #recovery: Recovery | null;
   #seq: number;
   /** When the first and the last row of the batch came. */
   #firstAt = 0;
   #lastAt = 0;
-  #failure: Failure | null = null;
+  /** Why a file was begun that could not be written. */
+  #failed: FlushReason | null = null;
   /** Pressure of the messages taken since `pace` was asked. */
   #taken = 0;
 
-  constructor(context: RecorderContext, { stream, ring, from, seq, held }: AddControl) {
-    this.name = stream.name;
+  constructor(context: RecorderContext, { stream, ring, from, seq, held, lastKey, ringKey }: AddControl) {
+    const { name, durability } = stream;
+    const { dataDir, disk, post } = context;
+    this.name = name;
     this.#context = context;
     this.#stream = stream;
     this.#drain = new Drain(attachRing(ring), from, this.#batch);
-    this.#files = new FileWriter(context.disk, context.dataDir, stream.name);
+    this.#files = new FileWriter(disk, dataDir, name);
     this.#held = new Int32Array(held);
-    this.#waiting = new WaitingFlushes(context.post);
+    this.#waiting = new WaitingFlushes(post);
     this.#seq = seq;
+    this.#writing = new Trial(context, name, 'file');
+    this.#recovering = new Trial(context, name, 'recovery');
+    this.#recovery = new Recovery(disk, dataDir, name, { after: lastKey, before: ringKey });
+    this.#keeping =
+      durability === 'none'
+        ? null
+        : new Keeping(context, stream, this.#drain, this.#batch, this.#recovery.nextNumber);
   }
 
   /** A small piece of work; false if there was none. */
   step(): boolean {
     const taken = this.#take();
+    const kept = this.#keeping?.step() === true;
     const reason = this.#due();
     if (reason !== null) this.#write(reason);
     this.#answer();
-    return taken || reason !== null;
+    return taken || kept || reason !== null || this.#recover();
   }
 
   /** Whether the ring holds messages that may be taken now. */
@@ -68,10 +79,11 @@ export class StreamRecording {
 
   /** When, without any new message, there will be something to do; `Infinity` for never. */
   deadline(): number {
-    if (this.#failure !== null) return this.#failure.retryAt;
-    if (this.#batch.rows === 0) return Number.POSITIVE_INFINITY;
-    const { every, idle } = this.#stream.flush;
-    return Math.min(after(this.#firstAt, every), after(this.#lastAt, idle));
+    return Math.min(
+      this.#fileDeadline(),
+      this.#keeping?.deadline() ?? Number.POSITIVE_INFINITY,
+      this.#recovering.deadline,
+    );
   }
 
   /** Pressure of what was taken since the last call: how fast the ring fills. */
@@ -84,7 +96,7 @@ export class StreamRecording {
   /** Has all that is in the ring now written, and the answer posted. A failed write is tried again at once. */
   request(id: number, reason: FlushReason): void {
     this.#waiting.add(id, reason, this.#drain.written());
-    if (this.#failure !== null) this.#failure.retryAt = this.#context.now();
+    this.#writing.hurry();
   }
 
   /** Writes all that is in the ring now; each file is tried once. The error's text, or `null`. */
@@ -94,7 +106,10 @@ export class StreamRecording {
       while (this.#drain.position < target && this.#take());
       if (this.#batch.rows > 0) this.#write(reason);
       this.#answer();
-      if (this.#failure !== null) return this.#failure.error;
+      if (this.#writing.failing) {
+        this.#keeping?.step();
+        return this.#writing.error;
+      }
       if (this.#drain.position >= target) return null;
     }
   }
@@ -120,7 +135,7 @@ export class StreamRecording {
   /** While a write fails, its rows wait for the next attempt and others join them. */
   #limits(): DrainLimits {
     const { bytes, messages } = this.#stream.flush;
-    if (this.#failure !== null) return { rows: Number.POSITIVE_INFINITY, bytes: MOST_RAW_BYTES };
+    if (this.#writing.failing) return { rows: Number.POSITIVE_INFINITY, bytes: MOST_RAW_BYTES };
     return {
       rows: messages || Number.POSITIVE_INFINITY,
       bytes: Math.min(bytes || MOST_RAW_BYTES, MOST_RAW_BYTES),
@@ -130,7 +145,7 @@ export class StreamRecording {
   #due(): FlushReason | null {
     if (this.#batch.rows === 0) return null;
     const now = this.#context.now();
-    if (this.#failure !== null) return now >= this.#failure.retryAt ? this.#failure.reason : null;
+    if (this.#failed !== null) return this.#writing.due ? this.#failed : null;
     const { every, bytes, messages, idle } = this.#stream.flush;
     if (this.#drain.pressure() >= 1) return 'full';
     if (messages > 0 && this.#batch.rows >= messages) return 'messages';
@@ -143,48 +158,79 @@ export class StreamRecording {
   #write(reason: FlushReason): void {
     const { now, post } = this.#context;
     const started = now();
-    let file: CommittedFile;
-    try {
-      file = this.#makeFile();
-    } catch (error) {
-      // The encoder is beyond use, and with it this thread: the ring still has the rows.
-      if (isPoison(error)) throw error;
-      this.#fail(reason, textOf(error));
+    let file: CommittedFile | null = null;
+    const work = () => {
+      file = this.#makeFile(this.#batch);
+    };
+    if (!this.#writing.attempt(work, () => this.unwritten())) {
+      this.#failed = reason;
+      this.#drain.resume();
+      this.#waiting.fail(this.#writing.error!);
       return;
     }
     const seconds = (now() - started) / 1000;
     const info = { reason, seconds, rawBytes: this.#batch.rawBytes };
-    post({ kind: 'committed', stream: this.name, file, upTo: this.#drain.position, info });
+    post({ kind: 'committed', stream: this.name, file: file!, upTo: this.#drain.position, info });
+    this.#keeping?.retire();
     this.#batch.clear();
     this.#drain.resume();
     Atomics.store(this.#held, 0, 0);
-    this.#seq++;
-    this.#waiting.committed(file);
-    if (this.#failure !== null) post({ kind: 'recovered', stream: this.name });
-    this.#failure = null;
-    this.#backoff.reset();
+    this.#waiting.committed(file!);
+    this.#failed = null;
   }
 
-  #fail(reason: FlushReason, error: string): void {
-    const { now, post } = this.#context;
-    const messages = this.unwritten();
-    if (this.#failure === null) post({ kind: 'failed', stream: this.name, error, messages });
-    this.#failure = { reason, error, retryAt: now() + this.#backoff.next() };
-    this.#drain.resume();
-    this.#waiting.fail(error);
+  /** Makes a file of the next segment that was left; false if there was nothing to do. */
+  #recover(): boolean {
+    const recovery = this.#recovery;
+    if (recovery === null || !this.#recovering.due) return false;
+    const { post } = this.#context;
+    const name = recovery.next;
+    if (name === null) {
+      this.#recovery = null;
+      post({ kind: 'restored', stream: this.name, file: null, torn: 0, left: 0 });
+      return true;
+    }
+    this.#recovering.attempt(
+      () => {
+        const found = recovery.read();
+        if (found === null) {
+          post({
+            kind: 'remark',
+            text: `the journal's segment ${name} of stream ${this.name} cannot be read`,
+          });
+          return;
+        }
+        const file = found.batch.rows === 0 ? null : this.#makeFile(found.batch);
+        if (found.shared) this.#keeping?.adopt(name);
+        recovery.done(found.shared);
+        if (recovery.left === 0) this.#recovery = null;
+        post({ kind: 'restored', stream: this.name, file, torn: found.torn, left: recovery.left });
+      },
+      () => 0,
+    );
+    return true;
   }
 
   #answer(): void {
     if (this.#batch.rows === 0) this.#waiting.answer(this.#drain.position);
   }
 
-  #makeFile(): CommittedFile {
-    const { firstKey, lastKey, rows } = this.#batch;
+  #makeFile(batch: Batch): CommittedFile {
+    const { firstKey, lastKey, rows } = batch;
     const label = { firstKey, lastKey, seq: this.#seq, rows };
     const metadata = fileMetadata(this.#context, this.name, label);
-    const table = arrowTable(this.#batch.columns());
+    const table = arrowTable(batch.columns());
     const bytes = this.#context.encoder.encode(table, this.#stream.parquet.compression, metadata);
-    return this.#files.write(label, bytes);
+    const file = this.#files.write(label, bytes);
+    this.#seq++;
+    return file;
+  }
+
+  #fileDeadline(): number {
+    if (this.#writing.failing) return this.#writing.deadline;
+    if (this.#batch.rows === 0) return Number.POSITIVE_INFINITY;
+    const { every, idle } = this.#stream.flush;
+    return Math.min(after(this.#firstAt, every), after(this.#lastAt, idle));
   }
 }
 

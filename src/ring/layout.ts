@@ -21,6 +21,7 @@
  *
  * Memory order: one thread (the broker's) writes. It fills records and slots by plain stores, then stores WRITTEN
  * with Atomics (sequentially consistent), so whoever loads WRITTEN sees every message before it whole.
+ * AWAITED is one past the last message that somebody waits for to be safe; it is stored before the WRITTEN that shows it.
  * TAIL is the first message that the recorder has not taken over. It moves by compareExchange only: the recorder
  * moves it after copying rows out, the writer when its policy drops rows that nobody took. Whoever wins owns the
  * rows, so a message is either recorded or counted as dropped, never both, and never neither. The writer
@@ -29,6 +30,7 @@
 
 export const WRITTEN = 0;
 export const TAIL = 1;
+export const AWAITED = 2;
 
 const CONTROL_BYTES = 64;
 const BYTES_PER_SLOT = 8 + 8 + 6 * 4;

@@ -1,4 +1,4 @@
-import { advance, type RingMemory, TAIL, WRITTEN } from './layout.js';
+import { AWAITED, advance, type RingMemory, TAIL, WRITTEN } from './layout.js';
 
 /** The recorder's side of a ring, in its worker thread. */
 export class RingReader {
@@ -20,6 +20,11 @@ export class RingReader {
   /** One past the last whole message. */
   written(): number {
     return advance(this.#tail, Atomics.load(this.memory.control, WRITTEN));
+  }
+
+  /** The low 32 bits of AWAITED. Whoever has seen a message in `written` sees here that somebody waits for it. */
+  awaitedWord(): number {
+    return Atomics.load(this.memory.control, AWAITED);
   }
 
   /**

@@ -1,5 +1,6 @@
 import { copyWords, type WordView } from './copy.js';
 import {
+  AWAITED,
   align8,
   META_NO_CLIENT,
   META_PAD_SHIFT,
@@ -141,9 +142,11 @@ export class RingWriter {
 
   /**
    * Lets the recorder see what was appended. Once a turn, not once a message: the store waits until all stores
-   * before it have reached the other core's cache, which costs as much as the copy.
+   * before it have reached the other core's cache, which costs as much as the copy. `awaited`: somebody waits until the last
+   * one is safe.
    */
-  publish(): void {
+  publish(awaited = false): void {
+    if (awaited) Atomics.store(this.memory.control, AWAITED, this.#written | 0);
     Atomics.store(this.memory.control, WRITTEN, this.#written | 0);
   }
 

@@ -14,6 +14,8 @@ export class FakeCapture implements Capture {
   hasRoom: (packet: Captured) => boolean = () => true;
   /** Whether a message is refused. */
   refuses: (packet: Captured) => boolean = () => false;
+  /** When what is taken is safe. */
+  safe: () => Promise<void> | null = () => null;
   #waiting: { packet: Captured; room: () => void }[] = [];
   #onWait: (() => void)[] = [];
 

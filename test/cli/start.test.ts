@@ -73,7 +73,10 @@ test('SIGTERM writes everything, also while connections stand that say nothing',
 
 test('what cannot be written is named, with the reason; exit code 1', async (t) => {
   const folder = await tempFolder(t);
-  const program = await started(t, await configFile(folder));
+  const program = await started(
+    t,
+    await configFile(folder, { streams: [{ name: 'vehicle', topics: ['vehicle/#'], durability: 'none' }] }),
+  );
   // Where the stream's folder belongs.
   await mkdir(join(folder, 'data', 'streams'), { recursive: true });
   await writeFile(join(folder, 'data', 'streams', 'vehicle'), '');

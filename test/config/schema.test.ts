@@ -64,7 +64,7 @@ test('a stream needs its name and topics only', async () => {
     name: 's',
     topics: ['a/#'],
     exclude: [],
-    durability: 'none',
+    durability: 'process',
     syncInterval: 50,
     ring: { messages: 65_536, bytes: 64 * 2 ** 20, whenFull: 'flush' },
     flush: { every: 60_000, bytes: 48 * 2 ** 20, messages: 100_000, idle: 10_000 },
@@ -173,14 +173,12 @@ test('without authentication only addresses of this machine are listened on, unl
   }
 });
 
-test('durability: only none is available yet', async () => {
-  for (const word of ['process', 'interval', 'strict']) {
-    assert.deepEqual(await problemsOf(() => parseStream(stream({ durability: word }))), [
-      `stream: durability: "${word}" needs the journal, which is not available yet; use none`,
-    ]);
+test('durability: one of four levels', async () => {
+  for (const word of ['none', 'process', 'interval', 'strict']) {
+    assert.equal(parseStream(stream({ durability: word })).durability, word);
   }
   assert.deepEqual(await problemsOf(() => parseStream(stream({ durability: 'full' }))), [
-    'stream: durability: expected none, got "full"',
+    'stream: durability: expected one of none, process, interval, strict, got "full"',
   ]);
 });
 

@@ -38,7 +38,7 @@ test('a full disk is told once; the rows are kept, others join them, and one fil
   const keys = rig.append(writer, 3);
   rig.settle();
   assert.deepEqual(rig.reports, [
-    { kind: 'failed', stream: 'a', error: 'ENOSPC: no space left on device', messages: 3 },
+    { kind: 'failed', stream: 'a', what: 'file', error: 'ENOSPC: no space left on device', messages: 3 },
   ]);
   keys.push(...rig.append(writer, 7));
   rig.pass(50);
@@ -51,7 +51,7 @@ test('a full disk is told once; the rows are kept, others join them, and one fil
   rig.pass(399);
   assert.equal(attempts(), 3);
   rig.pass(1);
-  assert.deepEqual(rig.kinds(), ['failed', 'committed', 'recovered']);
+  assert.deepEqual(rig.kinds(), ['failed', 'recovered', 'committed']);
   assert.deepEqual(rig.files(), [['messages', 10]]);
   assert.deepEqual(keysIn(disk), keys);
 });
@@ -67,10 +67,10 @@ test('after a recovery the next failure is an episode of its own, with the short
   breakAgain();
   rig.append(writer, 1);
   rig.settle();
-  assert.deepEqual(rig.kinds(), ['failed', 'committed', 'recovered', 'failed']);
+  assert.deepEqual(rig.kinds(), ['failed', 'recovered', 'committed', 'failed']);
   mend();
   rig.pass(100);
-  assert.deepEqual(rig.kinds().slice(4), ['committed', 'recovered']);
+  assert.deepEqual(rig.kinds().slice(4), ['recovered', 'committed']);
 });
 
 test('a request tries again at once and is refused with the reason', () => {
@@ -86,7 +86,7 @@ test('a request tries again at once and is refused with the reason', () => {
   rig.append(writer, 1);
   rig.post({ kind: 'flush', id: 2, stream: 'a', reason: 'request' });
   rig.settle();
-  assert.deepEqual(rig.kinds().slice(-3), ['committed', 'recovered', 'done']);
+  assert.deepEqual(rig.kinds().slice(-3), ['recovered', 'committed', 'done']);
   assert.equal(rig.committed().at(-1)!.upTo, 2);
 });
 

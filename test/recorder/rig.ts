@@ -3,7 +3,7 @@ import type { Table } from 'apache-arrow';
 import type { Disk } from '../../src/recorder/disk.js';
 import { RecorderLoop } from '../../src/recorder/loop.js';
 import type { Encoder } from '../../src/recorder/parquet.js';
-import type { Control, RecordedStream, Report } from '../../src/recorder/protocol.js';
+import type { AddControl, Control, RecordedStream, Report } from '../../src/recorder/protocol.js';
 import { Timeline } from '../../src/recorder/timeline.js';
 import { allocateRing } from '../../src/ring/layout.js';
 import { encodeSource } from '../../src/ring/source.js';
@@ -13,6 +13,8 @@ import { MemoryDisk } from './memory-disk.js';
 export const SOURCE = encodeSource('vehicle/speed', 'car');
 
 export type CommittedReport = Extract<Report, { kind: 'committed' }>;
+
+export type RestoredReport = Extract<Report, { kind: 'restored' }>;
 
 export interface Wait {
   readonly kind: 'nap' | 'sleep';
@@ -38,21 +40,38 @@ export const listEncoder: Encoder = {
   },
 };
 
-export function stream(name: string, flush: Partial<RecordedStream['flush']> = {}): RecordedStream {
+export function stream(
+  name: string,
+  flush: Partial<RecordedStream['flush']> = {},
+  durability: RecordedStream['durability'] = 'none',
+): RecordedStream {
   const never = { every: 0, bytes: 0, messages: 0, idle: 0 };
-  return { name, flush: { ...never, ...flush }, parquet: { compression: 'none' } };
+  return {
+    name,
+    durability,
+    syncInterval: 50,
+    flush: { ...never, ...flush },
+    parquet: { compression: 'none' },
+  };
 }
 
 export class Rig {
   time = 0;
+  /** All but those of recovery. */
   readonly reports: Report[] = [];
+  readonly restored: RestoredReport[] = [];
   readonly waits: Wait[] = [];
   readonly loop: RecorderLoop;
   readonly disk: Disk;
   readonly #controls: Control[] = [];
-  #key = 1_732_330_000_000_000;
+  #key: number;
 
-  constructor({ disk = new MemoryDisk() as Disk, encoder = listEncoder } = {}) {
+  constructor({
+    disk = new MemoryDisk() as Disk,
+    encoder = listEncoder,
+    firstKey = 1_732_330_000_000_000,
+  } = {}) {
+    this.#key = firstKey;
     this.disk = disk;
     this.loop = new RecorderLoop({
       disk,
@@ -70,12 +89,20 @@ export class Rig {
       },
       now: () => this.time,
       receive: () => this.#controls.shift(),
-      post: (report) => this.reports.push(report),
+      post: (report) => {
+        if (report.kind === 'restored') this.restored.push(report);
+        else this.reports.push(report);
+      },
     });
   }
 
-  /** Records a new ring. */
-  add(added: RecordedStream, messages = 1024, bytes = 1024 * 1024): RingWriter {
+  /** Records a new ring; `from`: where what is in files ends, and what is in the ring begins. */
+  add(
+    added: RecordedStream,
+    messages = 1024,
+    bytes = 1024 * 1024,
+    from: Partial<Pick<AddControl, 'lastKey' | 'ringKey' | 'seq'>> = {},
+  ): RingWriter {
     const memory = allocateRing(messages, bytes);
     this.#controls.push({
       kind: 'add',
@@ -83,7 +110,10 @@ export class Rig {
       ring: { shared: memory.shared, messages, size: memory.size },
       from: 0,
       seq: 1,
+      lastKey: 0,
+      ringKey: Number.POSITIVE_INFINITY,
       held: new SharedArrayBuffer(4),
+      ...from,
     });
     return new RingWriter(memory);
   }
@@ -92,11 +122,11 @@ export class Rig {
     this.#controls.push(...controls);
   }
 
-  /** Appends `count` messages and returns their keys. */
-  append(writer: RingWriter, count: number, payload = 'x'): number[] {
+  /** Appends `count` messages and returns their keys; `awaited`: somebody waits until they are safe. */
+  append(writer: RingWriter, count: number, payload = 'x', awaited = false): number[] {
     const keys = Array.from({ length: count }, () => ++this.#key);
     for (const key of keys) writer.append(key, SOURCE, 0, false, null, Buffer.from(payload));
-    writer.publish();
+    writer.publish(awaited);
     return keys;
   }
 

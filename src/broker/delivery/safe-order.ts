@@ -6,17 +6,18 @@ interface Waiting<T> {
 }
 
 /**
- * Hands on items in their order, each when what it stands for is safe in the store. The promises are of the store's
- * batches, which are written one after the other and have one promise each.
+ * Hands on items in their order, each when what it stands for is safe: stored, or captured by a stream. All of a turn have
+ * one promise; promises of different things may be kept in any order.
  */
 export class SafeOrder<T> {
   readonly #handOn: (item: T) => void;
   readonly #failed: ((error: Error) => void) | null;
   readonly #waiting = new Fifo<Waiting<T>>();
-  /** The batch that was waited for last. */
+  /** The promise that was waited for last. */
   #awaited: Promise<void> | null = null;
+  readonly #kept = new WeakSet<Promise<void>>();
 
-  /** `failed`: a batch could not be written, and what waits for it is not handed on; null: it is all the same. */
+  /** `failed`: a promise was broken, and what waits for it is not handed on; null: it is all the same. */
   constructor(handOn: (item: T) => void, failed: ((error: Error) => void) | null) {
     this.#handOn = handOn;
     this.#failed = failed;
@@ -36,13 +37,14 @@ export class SafeOrder<T> {
     this.#waiting.push({ item, safe });
     if (safe === null || safe === this.#awaited) return;
     this.#awaited = safe;
-    const written = () => this.#written(safe);
-    safe.then(written, this.#failed ?? written);
+    const kept = () => this.#written(safe);
+    safe.then(kept, this.#failed ?? kept);
   }
 
-  #written(batch: Promise<void>): void {
+  #written(promise: Promise<void>): void {
+    this.#kept.add(promise);
     for (let one = this.#waiting.first; one !== undefined; one = this.#waiting.first) {
-      if (one.safe !== null && one.safe !== batch) return;
+      if (one.safe !== null && !this.#kept.has(one.safe)) return;
       this.#waiting.shift();
       this.#handOn(one.item);
     }

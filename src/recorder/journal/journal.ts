@@ -1,0 +1,146 @@
+import { join } from 'node:path';
+import { JOURNAL_FOLDER, STREAMS_FOLDER, segmentName, streamFolder } from '../../catalog/naming.js';
+import type { Batch } from '../batch.js';
+import type { Disk } from '../disk.js';
+import { BlockMaker, type Written } from './block.js';
+import { segmentHeader } from './segment.js';
+
+interface Segment {
+  readonly number: number;
+  readonly file: number;
+  blocks: number;
+}
+
+const NOTHING: Written = { rows: 0, names: 0 };
+
+/**
+ * The journal of one stream: what its batch has and no file has. Whatever the disk throws, the calls throw; then the segment is
+ * given up, since nobody knows what of it is on the disk, and the next `write` begins another one with the whole batch.
+ */
+export class Journal {
+  readonly #disk: Disk;
+  readonly #dataDir: string;
+  readonly #folder: string;
+  readonly #blocks = new BlockMaker();
+  readonly #first: number;
+  #number: number;
+  #segment: Segment | null = null;
+  #written = NOTHING;
+  #dirty = false;
+  /** Folders with entries that may not be on the disk. */
+  #unsynced: string[] = [];
+  /** Segments whose rows will be in the next file that is committed. */
+  #done: string[] = [];
+  /** Bytes written and syncs since the start. */
+  bytes = 0;
+  syncs = 0;
+
+  /** `next`: number of its next segment. */
+  constructor(disk: Disk, dataDir: string, stream: string, next: number) {
+    this.#disk = disk;
+    this.#dataDir = dataDir;
+    this.#folder = `${streamFolder(stream)}/${JOURNAL_FOLDER}`;
+    this.#first = next;
+    this.#number = next;
+  }
+
+  /** All rows of the batch are written. */
+  has(batch: Batch): boolean {
+    return this.#written.rows === batch.rows;
+  }
+
+  /** Something was written and not synced. */
+  get dirty(): boolean {
+    return this.#dirty;
+  }
+
+  /** Hands the rows that are not in it yet to the operating system. */
+  write(batch: Batch): void {
+    this.#orGiveUp(() => {
+      const segment = this.#segment ?? this.#begin();
+      const columns = batch.columns();
+      this.#dirty = true;
+      for (const piece of this.#blocks.make(columns, this.#written, segment.number, segment.blocks)) {
+        this.#write(segment.file, piece);
+      }
+      segment.blocks++;
+      this.#written = { rows: columns.rows, names: columns.names };
+    });
+  }
+
+  /** What was written survives a power cut. */
+  sync(): void {
+    if (!this.#dirty) return;
+    this.#orGiveUp(() => {
+      if (this.#segment !== null) this.#disk.syncData(this.#segment.file);
+      this.#syncFolders();
+      this.syncs++;
+    });
+    this.#dirty = false;
+  }
+
+  /** A segment of before, whose rows will be in the next file, too. */
+  adopt(name: string): void {
+    this.#done.push(name);
+  }
+
+  /** All rows of the batch are in a committed file. Throws what the disk throws: then a segment is left, and its rows are known to be in a file. */
+  retire(): void {
+    this.#close();
+    this.#written = NOTHING;
+    this.#dirty = false;
+    for (let name = this.#done[0]; name !== undefined; name = this.#done[0]) {
+      this.#disk.remove(join(this.#dataDir, this.#folder, name));
+      this.#done.shift();
+    }
+  }
+
+  #begin(): Segment {
+    const number = this.#number++;
+    const name = segmentName(number);
+    this.#disk.makeFolder(join(this.#dataDir, this.#folder));
+    // A new file's entry stands in its folder; those of the folders above may be new, too.
+    this.#unsynced =
+      number === this.#first ? [this.#folder, join(this.#folder, '..'), STREAMS_FOLDER, '.'] : [this.#folder];
+    // Whatever becomes of it, it goes when the batch is in a file.
+    this.#done.push(name);
+    const file = this.#disk.open(join(this.#dataDir, this.#folder, name), 'w');
+    this.#segment = { number, file, blocks: 0 };
+    this.#write(file, segmentHeader(number));
+    return this.#segment;
+  }
+
+  #write(file: number, bytes: Uint8Array): void {
+    for (let done = 0; done < bytes.length; ) done += this.#disk.write(file, bytes.subarray(done));
+    this.bytes += bytes.length;
+  }
+
+  #syncFolders(): void {
+    for (let folder = this.#unsynced[0]; folder !== undefined; folder = this.#unsynced[0]) {
+      const file = this.#disk.open(join(this.#dataDir, folder), 'r');
+      try {
+        this.#disk.sync(file);
+      } finally {
+        this.#disk.close(file);
+      }
+      this.#unsynced.shift();
+    }
+  }
+
+  #orGiveUp(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#written = NOTHING;
+      this.#dirty = true;
+      this.#close();
+      throw error;
+    }
+  }
+
+  #close(): void {
+    const segment = this.#segment;
+    this.#segment = null;
+    if (segment !== null) this.#disk.close(segment.file);
+  }
+}

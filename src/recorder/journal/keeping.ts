@@ -1,0 +1,104 @@
+import type { Batch } from '../batch.js';
+import type { RecorderContext } from '../context.js';
+import type { Drain } from '../drain.js';
+import type { Durability, RecordedStream } from '../protocol.js';
+import { Trial } from '../trial.js';
+import { Journal } from './journal.js';
+
+/** Makes what the recorder has taken over as safe as its stream promises, and tells when it is. */
+export class Keeping {
+  readonly #context: RecorderContext;
+  readonly #stream: string;
+  readonly #durability: Durability;
+  readonly #syncInterval: number;
+  readonly #drain: Drain;
+  readonly #batch: Batch;
+  readonly #journal: Journal;
+  readonly #trial: Trial;
+  /** When the oldest row that is not synced has to be. */
+  #syncBy = Number.POSITIVE_INFINITY;
+  /** Rows of before this sequence are as safe as promised. */
+  #safe: number;
+  /** What AWAITED was when those who wait were last told; not a sequence of its own, only to be compared. */
+  #told = 0;
+
+  constructor(context: RecorderContext, stream: RecordedStream, drain: Drain, batch: Batch, next: number) {
+    this.#context = context;
+    this.#stream = stream.name;
+    this.#durability = stream.durability;
+    this.#syncInterval = stream.syncInterval;
+    this.#drain = drain;
+    this.#batch = batch;
+    this.#safe = drain.position;
+    this.#journal = new Journal(context.disk, context.dataDir, stream.name, next);
+    this.#trial = new Trial(context, stream.name, 'journal');
+  }
+
+  /** Writes what is not in the journal, and syncs it if that is due. False if there was nothing to do. */
+  step(): boolean {
+    if (!this.#trial.due) return false;
+    const rows = !this.#journal.has(this.#batch);
+    const sync = this.#syncIsDue(rows);
+    if (rows || sync)
+      this.#trial.attempt(
+        () => this.#work(rows, sync),
+        () => this.#batch.rows,
+      );
+    if (!this.#trial.failing) this.#tell();
+    return rows || sync;
+  }
+
+  /** When there is something to do without a new message; `Infinity` for never. */
+  deadline(): number {
+    return this.#trial.failing ? this.#trial.deadline : this.#syncBy;
+  }
+
+  /** A segment of before, whose rows are in the batch as well. */
+  adopt(segment: string): void {
+    this.#journal.adopt(segment);
+  }
+
+  /** All rows of the batch are in a committed file. */
+  retire(): void {
+    this.#syncBy = Number.POSITIVE_INFINITY;
+    this.#safe = this.#drain.position;
+    // One that stays has only rows that are known to be in a file; it is removed with the next, or after the next start.
+    this.#trial.attempt(
+      () => this.#journal.retire(),
+      () => 0,
+    );
+    this.#tell();
+  }
+
+  #work(rows: boolean, sync: boolean): void {
+    if (rows) {
+      this.#journal.write(this.#batch);
+      if (this.#durability !== 'process' && this.#syncBy === Number.POSITIVE_INFINITY) {
+        this.#syncBy = this.#context.now() + this.#syncInterval;
+      }
+    }
+    if (sync) {
+      this.#journal.sync();
+      this.#syncBy = Number.POSITIVE_INFINITY;
+    }
+    if (this.#durability !== 'strict' || !this.#journal.dirty) this.#safe = this.#drain.position;
+  }
+
+  #syncIsDue(rows: boolean): boolean {
+    if (this.#durability === 'process' || !(rows || this.#journal.dirty)) return false;
+    if (this.#context.now() >= this.#syncBy) return true;
+    return this.#durability === 'strict' && this.#isAwaited();
+  }
+
+  #isAwaited(): boolean {
+    return this.#drain.awaitedWord() !== this.#told;
+  }
+
+  /** Once for what came together, and only if somebody waits. */
+  #tell(): void {
+    const word = this.#drain.awaitedWord();
+    if (word === this.#told || this.#drain.awaited(word) > this.#safe) return;
+    this.#told = word;
+    this.#context.post({ kind: 'safe', stream: this.#stream, upTo: this.#safe });
+  }
+}

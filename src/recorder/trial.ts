@@ -1,0 +1,67 @@
+import { textOf } from '../errors.js';
+import { Backoff } from './backoff.js';
+import type { RecorderContext } from './context.js';
+import { isPoison } from './parquet.js';
+import type { Task } from './protocol.js';
+
+const RETRY_LEAST_MS = 100;
+const RETRY_MOST_MS = 10_000;
+
+/** Something that a disk may refuse, and that is tried again after a while. */
+export class Trial {
+  readonly #context: RecorderContext;
+  readonly #stream: string;
+  readonly #what: Task;
+  readonly #backoff = new Backoff(RETRY_LEAST_MS, RETRY_MOST_MS);
+  #retryAt: number | null = null;
+  /** Why the last attempt failed. */
+  error: string | null = null;
+
+  constructor(context: RecorderContext, stream: string, what: Task) {
+    this.#context = context;
+    this.#stream = stream;
+    this.#what = what;
+  }
+
+  get failing(): boolean {
+    return this.error !== null;
+  }
+
+  /** Whether it may be done now. */
+  get due(): boolean {
+    return this.#retryAt === null || this.#context.now() >= this.#retryAt;
+  }
+
+  /** When it will be tried again; `Infinity` if it does not fail. */
+  get deadline(): number {
+    return this.#retryAt ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** It is tried again at once. */
+  hurry(): void {
+    if (this.#retryAt !== null) this.#retryAt = this.#context.now();
+  }
+
+  /** False: it failed, which is reported the first time; `messages`: how many wait for it. */
+  attempt(work: () => void, messages: () => number): boolean {
+    const { now, post } = this.#context;
+    const stream = this.#stream;
+    const what = this.#what;
+    try {
+      work();
+    } catch (error) {
+      // The encoder is beyond use, and with it this thread: the ring still has the rows.
+      if (isPoison(error)) throw error;
+      const first = this.error === null;
+      this.error = textOf(error);
+      this.#retryAt = now() + this.#backoff.next();
+      if (first) post({ kind: 'failed', stream, what, error: this.error, messages: messages() });
+      return false;
+    }
+    if (this.error !== null) post({ kind: 'recovered', stream, what });
+    this.error = null;
+    this.#retryAt = null;
+    this.#backoff.reset();
+    return true;
+  }
+}

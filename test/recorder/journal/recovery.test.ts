@@ -1,0 +1,152 @@
+/** What an earlier process, or an earlier thread, left in its journal. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { MemoryDisk } from '../memory-disk.js';
+import { type ListedRow, Rig, stream } from '../rig.js';
+
+const SEGMENT = '/data/streams/a/journal/0000000001.journal';
+const LATER = 1_732_330_000_001_000;
+
+/** The keys in all files, in the order of the files' names. */
+function keysIn(disk: MemoryDisk): number[] {
+  return [...disk.files]
+    .filter(([path]) => path.endsWith('.parquet'))
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .flatMap(([, bytes]) => (JSON.parse(Buffer.from(bytes).toString()) as ListedRow[]).map(({ key }) => key));
+}
+
+function journals(disk: MemoryDisk): string[] {
+  return [...disk.files.keys()].filter((path) => path.endsWith('.journal'));
+}
+
+/** A process that dies with so many messages in its journal, in two blocks. */
+function died(disk: MemoryDisk, count = 5): number[] {
+  const rig = new Rig({ disk });
+  const writer = rig.add(stream('a', {}, 'process'));
+  const keys = rig.append(writer, 2);
+  rig.settle();
+  keys.push(...rig.append(writer, count - 2));
+  rig.settle();
+  return keys;
+}
+
+function restart(disk: MemoryDisk, lastKey = 0, ringKey = Number.POSITIVE_INFINITY): Rig {
+  const rig = new Rig({ disk, firstKey: LATER });
+  rig.add(stream('a', {}, 'process'), 1024, 1024 * 1024, { lastKey, ringKey, seq: 9 });
+  return rig.settle();
+}
+
+test('becomes files, and is removed', () => {
+  const disk = new MemoryDisk();
+  const keys = died(disk);
+  const { restored } = restart(disk);
+  assert.deepEqual(keysIn(disk), keys);
+  assert.deepEqual(journals(disk), []);
+  const [{ file, torn, left }] = restored as [(typeof restored)[0]];
+  assert.deepEqual([file?.rows, file?.seq, file?.firstKey, file?.lastKey], [5, 9, keys[0], keys[4]]);
+  assert.deepEqual([torn, left], [0, 0]);
+});
+
+test('is not looked for in vain: an end is told where nothing was left', () => {
+  assert.deepEqual(restart(new MemoryDisk()).restored, [
+    { kind: 'restored', stream: 'a', file: null, torn: 0, left: 0 },
+  ]);
+});
+
+test('a torn end is cut off and told', () => {
+  const disk = new MemoryDisk();
+  const keys = died(disk);
+  disk.files.set(SEGMENT, disk.files.get(SEGMENT)!.subarray(0, -3));
+  const { restored } = restart(disk);
+  assert.deepEqual(keysIn(disk), keys.slice(0, 2));
+  assert.ok(restored[0]!.torn > 0);
+  assert.deepEqual(journals(disk), []);
+});
+
+test('rows that are in a file already are not written again', () => {
+  const disk = new MemoryDisk();
+  const keys = died(disk);
+  restart(disk, keys[2]);
+  assert.deepEqual(keysIn(disk), keys.slice(3));
+  const other = new MemoryDisk();
+  const all = died(other);
+  restart(other, all[4]);
+  assert.deepEqual(keysIn(other), []);
+  assert.deepEqual(journals(other), []);
+});
+
+test('a segment that lacks its header, or is none', () => {
+  const disk = new MemoryDisk();
+  died(disk);
+  disk.files.set(SEGMENT, new Uint8Array(7));
+  restart(disk);
+  assert.deepEqual(journals(disk), []);
+  const other = new MemoryDisk();
+  died(other);
+  other.files.set(SEGMENT, Buffer.from('something else, longer than a header'));
+  const rig = restart(other);
+  assert.deepEqual([...other.files.keys()], [`${SEGMENT}.corrupt`]);
+  assert.equal(rig.reports[0]?.kind, 'remark');
+});
+
+test('two processes died, one after the other: segments have numbers of their own', () => {
+  const disk = new MemoryDisk();
+  const keys = died(disk);
+  const second = new Rig({ disk, firstKey: LATER });
+  const writer = second.add(stream('a', {}, 'process'));
+  disk.onOperation = (operation, path) => {
+    if (operation === 'write' && path.endsWith('.tmp')) throw new Error('ENOSPC: no space left on device');
+  };
+  keys.push(...second.append(writer, 3));
+  second.settle();
+  assert.deepEqual(journals(disk), [SEGMENT, '/data/streams/a/journal/0000000002.journal']);
+  disk.onOperation = () => {};
+  const third = new Rig({ disk, firstKey: LATER + 1000 });
+  third.add(stream('a', {}, 'process'));
+  third.settle();
+  assert.deepEqual(keysIn(disk), keys);
+  assert.deepEqual(journals(disk), []);
+});
+
+test('a disk that fails: it is tried again, and what runs goes on meanwhile', () => {
+  const disk = new MemoryDisk();
+  const keys = died(disk);
+  disk.onOperation = (operation, path) => {
+    if (operation === 'read' && path === SEGMENT) throw new Error('EIO: i/o error, read');
+  };
+  const rig = new Rig({ disk, firstKey: LATER });
+  const writer = rig.add(stream('a', { messages: 2 }, 'process'));
+  const own = rig.append(writer, 2);
+  rig.settle();
+  assert.deepEqual(keysIn(disk), own);
+  assert.deepEqual(
+    rig.reports.map((report) => (report.kind === 'failed' ? report.what : report.kind)),
+    ['committed', 'recovery'],
+  );
+  disk.onOperation = () => {};
+  rig.pass(100);
+  assert.deepEqual(keysIn(disk), [...keys, ...own]);
+});
+
+test('a thread that takes the place of another: what the ring has is not written twice', () => {
+  const disk = new MemoryDisk();
+  const first = new Rig({ disk });
+  const writer = first.add(stream('a', {}, 'process'));
+  const keys = first.append(writer, 5);
+  first.settle();
+  // The ring has given up the first two; the rest the next thread takes over again.
+  const second = new Rig({ disk, firstKey: keys[1]! });
+  const ring = second.add(stream('a', {}, 'process'), 1024, 1024 * 1024, {
+    lastKey: 0,
+    ringKey: keys[2]!,
+    seq: 1,
+  });
+  second.append(ring, 3);
+  second.settle();
+  assert.deepEqual(keysIn(disk), keys.slice(0, 2));
+  assert.equal(journals(disk).length, 2, 'the first is needed until the rows of the ring are in a file');
+  second.post({ kind: 'flush', id: 1, stream: 'a', reason: 'request' });
+  second.settle();
+  assert.deepEqual(keysIn(disk), keys);
+  assert.deepEqual(journals(disk), []);
+});
