@@ -117,6 +117,7 @@ export class App {
       streams.correct(clock.corrections);
       this.#saveClock();
     };
+    streams.onState = (name, state) => this.broker.sys.tell(`streams/${name}/state`, state);
     this.#clockTimer = setInterval(() => this.#saveClock(), SAVE_EVERY / 1000);
     this.#clockTimer.unref();
     this.#reader = FileReader.start({ log });
@@ -180,6 +181,7 @@ export class App {
         bootId: time.bootId,
         catalog,
         clock,
+        reserve: config.disk.reserve,
         log,
         afterCrash,
         ...(parts.onBatch === undefined ? {} : { onBatch: parts.onBatch }),

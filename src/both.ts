@@ -15,6 +15,8 @@ export class Both {
     this.#first = first;
     this.#second = second;
     this.#joined = Promise.all([first, second]).then(() => {});
+    // Not everybody waits for it.
+    this.#joined.catch(() => {});
     return this.#joined;
   }
 }

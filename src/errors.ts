@@ -113,6 +113,16 @@ export const ERRORS = {
     reason: 0x80,
     status: 500,
   },
+  DISK_FULL: {
+    message: 'no room for %d bytes: the disk has %d left, and %d are kept free (disk.reserve)',
+    reason: 0x97,
+    status: 507,
+  },
+  CAPTURE_STOPPED: {
+    message: 'stream "%s" captures nothing while the disk does not take what it has; the message was routed',
+    reason: 0x97,
+    status: 507,
+  },
   FLUSH_FAILED: {
     message: 'stream "%s" could not be written yet and keeps its messages; it is tried again: %s',
     reason: 0x80,

@@ -4,6 +4,7 @@ import type { FileEntry } from './catalog/entry.js';
 import type { Clock } from './clock/clock.js';
 import type { Correction } from './clock/correction.js';
 import type { StreamConfig } from './config/schema.js';
+import { DiskPolicy, type StreamState } from './disk-policy.js';
 import { MqttStreamError } from './errors.js';
 import { Exchange } from './exchange/exchange.js';
 import type { Gap } from './exchange/gaps.js';
@@ -20,6 +21,8 @@ import { VERSION } from './version.js';
 export interface StreamsOptions {
   readonly dataDir: string;
   readonly bootId: string;
+  /** Bytes of the disk that are left free. */
+  readonly reserve: number;
   readonly catalog: Catalog;
   readonly clock: Clock;
   readonly log: Logger;
@@ -39,6 +42,7 @@ interface Held {
   readonly stream: Stream;
   /** null: recorded to files. */
   readonly handover: Handover | null;
+  readonly disk: DiskPolicy;
   /** What the process before has left in its journal is in files. */
   readonly whenRestored: Promise<void>;
   readonly restored: () => void;
@@ -52,10 +56,10 @@ export class Streams {
   readonly #held = new Map<string, Held>();
   /** No key up to this one was given by this process. */
   readonly #lastKeyBefore: number;
-  /** Why the last attempt to write something failed, by stream. */
-  readonly #failing = new Map<string, Map<Task, string>>();
   /** Files are over the limits and not listed any more. */
   onRetired: (stream: string, files: readonly FileEntry[]) => void = () => {};
+  /** The disk fails a stream, or does not any more. */
+  onState: (stream: string, state: StreamState) => void = () => {};
   #retention!: NodeJS.Timeout;
   #recorder!: Recorder;
 
@@ -69,20 +73,22 @@ export class Streams {
 
   static async start(options: StreamsOptions): Promise<Streams> {
     const streams = new Streams(options);
-    const { bootId, clock, dataDir, log, recorderModules: modules } = options;
+    const { bootId, clock, dataDir, log, reserve, recorderModules: modules } = options;
     streams.#recorder = await Recorder.start({
       dataDir,
       bootId,
       clockBase: clock.base,
       corrections: clock.corrections,
       version: VERSION,
+      reserve,
       log,
       ...(modules === undefined ? {} : { modules }),
       onCommit: (name, file, upTo, info) => streams.#committed(name, file, upTo, info),
       onSafe: (name, upTo) => streams.#held.get(name)?.stream.safety?.reached(upTo),
       onRestored: (name, found) => streams.#restored(name, found),
-      onFailure: (name, what, text) => streams.#failed(name, what, text),
-      onRecovered: (name, what) => streams.#failing.get(name)?.delete(what),
+      onFailure: (name, what, text, full) => streams.#failed(name, what, text, full),
+      onRecovered: (name, what) => streams.#held.get(name)?.disk.recovered(what),
+      onNoRoom: (name) => streams.#held.get(name)?.disk.noRoom(),
       onReplaced: (lost) => streams.#replaced(lost),
     });
     streams.#retention = setInterval(() => {
@@ -112,11 +118,13 @@ export class Streams {
       restored = resolve;
     });
     if (handover !== null) restored();
-    this.#held.set(name, { config, stream, handover, whenRestored, restored });
+    const disk = this.#policyOf(stream, config);
+    this.#held.set(name, { config, stream, handover, disk, whenRestored, restored });
     const crash = this.#crashOf(name);
     if (crash !== null && handover !== null) stream.addGap(crash);
     else if (crash !== null) stream.recovering = { ...crash, reason: 'being-recovered' };
     this.#retain(name);
+    this.onState(name, 'ok');
     return stream;
   }
 
@@ -159,7 +167,7 @@ export class Streams {
   /** The streams whose last attempt to write a file or the journal failed, and why. */
   failures(): ReadonlyMap<string, string> {
     const failures = new Map<string, string>();
-    for (const [name, tasks] of this.#failing) for (const text of tasks.values()) failures.set(name, text);
+    for (const [name, { disk }] of this.#held) if (disk.failure !== null) failures.set(name, disk.failure);
     return failures;
   }
 
@@ -279,11 +287,28 @@ export class Streams {
     return afterCrash && start <= end ? { start, end, messages: null, reason: 'crash' } : null;
   }
 
-  #failed(name: string, what: Task, text: string): void {
-    const failing = this.#failing.get(name) ?? new Map<Task, string>();
-    this.#failing.set(name, failing.set(what, text));
+  #failed(name: string, what: Task, text: string, full: boolean): void {
     const held = this.#held.get(name);
-    if (held !== undefined && what === 'file') held.stream.stats.flushFailures++;
+    if (held === undefined) return;
+    if (what === 'file') held.stream.stats.flushFailures++;
+    held.disk.failed(what, text, full);
+  }
+
+  #policyOf(stream: Stream, { name, onDiskFull: policy }: StreamConfig): DiskPolicy {
+    const { catalog, clock, log } = this.#options;
+    return new DiskPolicy({
+      stream,
+      policy,
+      deleteOldest: async () => {
+        const file = await catalog.deleteOldest(name, clock.now());
+        if (file !== null) this.onRetired(name, [file]);
+        return file;
+      },
+      retry: () => this.#recorder.retry(name),
+      released: () => this.exchange.admitWaiting(),
+      onState: (state) => this.onState(name, state),
+      log,
+    });
   }
 
   #replaced(lost: readonly StreamCount[]): void {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import type { MqttClient } from 'mqtt';
 import type { StreamInput } from '../src/config/schema.js';
 import {
   configOf,
@@ -21,10 +22,19 @@ interface Rig extends Started {
 }
 
 /** A broker whose ring holds 8 messages, on a disk that does what the test wants. */
-async function rig(t: TestContext, whenFull: 'flush' | 'drop-oldest' | 'reject' | 'return'): Promise<Rig> {
+async function rig(
+  t: TestContext,
+  whenFull: 'flush' | 'drop-oldest' | 'reject' | 'return',
+  more: Partial<StreamInput> = {},
+): Promise<Rig> {
   const disk = new Disk();
   const dataDir = await temporaryFolder(t);
-  const stream: StreamInput = streamInput({ durability: 'none', ring: { messages: 8, whenFull } });
+  const stream: StreamInput = streamInput({
+    durability: 'none',
+    onDiskFull: 'block',
+    ring: { messages: 8, whenFull },
+    ...more,
+  });
   const config = configOf(dataDir, { streams: [stream] });
   const whole = await started(t, config, { recorderModules: disk.modules });
   return { ...whole, disk, dataDir };
@@ -211,4 +221,106 @@ test('a stop while publishers wait for room: they get it', async (t) => {
   await Promise.all(all);
   const { app: next } = await started(t, configOf(dataDir));
   assert.deepEqual((await replayed(next)).payloads, sent);
+});
+
+const DISK = { reserve: 1 };
+
+/** Publishes until told to stop, at QoS 1; answers with what was acknowledged and what was refused. */
+async function pressed(client: MqttClient, until: () => boolean) {
+  const acknowledged: string[] = [];
+  const refused: string[] = [];
+  for (let i = 0; !until(); i++) {
+    await client.publishAsync('vehicle/n', `m${i}`, { qos: 1 }).then(
+      () => acknowledged.push(`m${i}`),
+      (error: { code: number }) => {
+        assert.equal(error.code, 0x97);
+        refused.push(`m${i}`);
+      },
+    );
+  }
+  return { acknowledged, refused };
+}
+
+for (const durability of ['none', 'process', 'strict'] as const) {
+  test(`stop-capture, ${durability}: on a full disk all is routed, refusals are counted, and it goes on by itself`, async (t) => {
+    const shape = { durability, onDiskFull: 'stop-capture', ring: {}, flush: { messages: 10 } } as const;
+    const { app, disk, url, log } = await rig(t, 'flush', shape);
+    const [publisher, subscriber] = await Promise.all([connected(t, url), connected(t, url)]);
+    let routed = 0;
+    subscriber.on('message', (topic) => {
+      if (topic === 'vehicle/n') routed++;
+    });
+    const states: string[] = [];
+    subscriber.on('message', (topic, payload) => {
+      if (topic === '$SYS/broker/streams/vehicle/state') states.push(payload.toString());
+    });
+    await subscriber.subscribeAsync(['vehicle/#', '$SYS/broker/streams/#'], { qos: 1 });
+    const { stats } = app.streams.exchange.get('vehicle');
+    const before = await pressed(publisher, () => stats.rowsWritten >= 20);
+    disk.full = true;
+    const during = await pressed(publisher, () => stats.refused >= 30);
+    assert.equal(during.refused.length >= 30, true);
+    await log.seen(/the stream captures nothing, messages are only routed: ENOSPC/);
+    disk.full = false;
+    const after = await pressed(publisher, () => stats.rowsWritten >= 60);
+    await log.seen(/the stream captures again/);
+    assert.equal((await app.request('flush', { id: 'f', stream: 'vehicle' })).ok, true);
+    const sent = [before, during, after];
+    const { payloads, gaps } = await replayed(app);
+    const acknowledged = sent.flatMap(({ acknowledged }) => acknowledged);
+    const kept = [...payloads];
+    for (const payload of acknowledged) {
+      const at = kept.indexOf(payload);
+      assert.ok(at >= 0, `${payload} was acknowledged`);
+      kept.splice(at, 1);
+    }
+    // What was in the ring before it stopped was written in the end, and nobody had been told that it would be.
+    const refusals = sent.reduce((sum, { refused }) => sum + refused.length, 0);
+    assert.equal(stats.refused + kept.length, refusals);
+    assert.deepEqual(
+      [gaps.reduce((sum, { messages }) => sum + messages!, 0), new Set(gaps.map(({ reason }) => reason))],
+      [stats.refused, new Set(['stopped'])],
+    );
+    assert.equal(routed, acknowledged.length + refusals);
+    assert.deepEqual([states[0], states.at(-1), states.includes('stopped')], ['ok', 'ok', true]);
+  });
+}
+
+test('QoS 2 that a stream cannot keep: PUBREC says so and ends the exchange', async (t) => {
+  const shape = { durability: 'process', onDiskFull: 'stop-capture', ring: {} } as const;
+  const { app, disk, url } = await rig(t, 'flush', shape);
+  const publisher = await connected(t, url);
+  disk.full = true;
+  for (let i = 0; i < 3; i++)
+    await assert.rejects(publisher.publishAsync('vehicle/n', `${i}`, { qos: 2 }), { code: 0x97 });
+  disk.full = false;
+  const { stats } = app.streams.exchange.get('vehicle');
+  await pressed(publisher, () => stats.captured >= 5);
+  await publisher.publishAsync('vehicle/n', 'kept', { qos: 2 });
+  assert.equal((await replayed(app)).payloads.at(-1), 'kept');
+});
+
+test('drop-oldest-files: the oldest make room, are counted and a gap; the newest are all there', async (t) => {
+  const dataDir = await temporaryFolder(t);
+  const disk = new Disk();
+  const stream = streamInput({
+    onDiskFull: 'drop-oldest-files',
+    flush: { messages: 100, every: 0, idle: 0 },
+  });
+  const { app } = await started(t, configOf(dataDir, { disk: DISK, streams: [stream] }), {
+    recorderModules: disk.modules,
+  });
+  disk.capacity = 64 * 1024;
+  const { stats } = app.streams.exchange.get('vehicle');
+  const sent: string[] = [];
+  for (let i = 0; stats.deletedFiles < 5; i++) sent.push(...(await publishMany(app, `${i}-`, 100, 1)));
+  assert.equal((await app.request('flush', { id: 'f', stream: 'vehicle' })).ok, true);
+  const { payloads, gaps } = await replayed(app);
+  assert.deepEqual(payloads, sent.slice(-payloads.length));
+  assert.equal(payloads.length + stats.deletedRows, sent.length);
+  assert.deepEqual([stats.refused, stats.captured], [0, sent.length]);
+  assert.deepEqual(
+    [gaps.reduce((sum, { messages }) => sum + messages!, 0), new Set(gaps.map(({ reason }) => reason))],
+    [stats.deletedRows, new Set(['deleted'])],
+  );
 });

@@ -8,7 +8,7 @@ import { type App, type AppParts, createApp } from '../src/app.js';
 import type { ConfigInput, StreamInput } from '../src/config/schema.js';
 import type { Gap } from '../src/exchange/gaps.js';
 import { createLog, type Logger } from '../src/log.js';
-import { FULL, STALL, STALLED } from './recorder/modules/disk.js';
+import { CAPACITY, FULL, STALL, STALLED } from './recorder/modules/disk.js';
 import { POISON } from './recorder/modules/encoder.js';
 
 export interface LogLine {
@@ -176,7 +176,7 @@ type AtomicsWithWait = {
 
 /** The recorder's disk and encoder, as the test wants them. */
 export class Disk {
-  readonly #words = new Int32Array(new SharedArrayBuffer(16));
+  readonly #words = new Int32Array(new SharedArrayBuffer(32));
 
   get modules(): NonNullable<AppParts['recorderModules']> {
     const module = (name: string) => new URL(`./recorder/modules/${name}.js`, import.meta.url).href;
@@ -201,6 +201,11 @@ export class Disk {
 
   set full(full: boolean) {
     Atomics.store(this.#words, FULL, full ? 1 : 0);
+  }
+
+  /** Bytes that all files together may have; 0: no limit. */
+  set capacity(bytes: number) {
+    Atomics.store(this.#words, CAPACITY, bytes);
   }
 
   /** So many calls of the encoder end in a trap. */

@@ -24,6 +24,7 @@ async function rig(t: TestContext, more: Partial<StreamsOptions> = {}) {
   const streams = await Streams.start({
     dataDir,
     bootId: time.bootId,
+    reserve: 0,
     catalog,
     clock,
     log: log.log,
@@ -80,7 +81,7 @@ test('a checksum that was not known is computed once and kept', async (t) => {
 
 test('a stream that cannot be written is not removed: it goes on, and may be removed later', async (t) => {
   const { catalog, disk, publish, stream, streams } = await rig(t);
-  const vehicle = streams.add(stream());
+  const vehicle = streams.add(stream({ onDiskFull: 'block' }));
   for (const payload of numbered('a', 3)) publish(payload);
   disk.full = true;
   await assert.rejects(streams.remove('vehicle'), { code: 'FLUSH_FAILED', message: /ENOSPC/ });
@@ -186,7 +187,7 @@ test('closing: those who wait get room, every stream is written', async (t) => {
 
 test('closing with a disk that stays full: it says what is in no file, those who wait included', async (t) => {
   const { disk, publish, stream, streams } = await rig(t);
-  streams.add(stream({ ring: { messages: 4 } }));
+  streams.add(stream({ ring: { messages: 4 }, onDiskFull: 'block' }));
   streams.add(stream({ name: 'empty', topics: ['none'] }));
   disk.full = true;
   for (const payload of numbered('', 10)) publish(payload);

@@ -1,5 +1,6 @@
 import type { IConnectPacket } from 'mqtt-packet';
 import type { AuditedClient } from '../audit.js';
+import { MqttStreamError } from '../errors.js';
 import { type Credentials, type Identity, NOT_AUTHORIZED } from './access/access.js';
 import { type AedesClient, type Packet, takeReading } from './aedes-internals.js';
 import type { Origin } from './capture.js';
@@ -65,6 +66,9 @@ const MOST_UNANSWERED = 65_535;
 /** After so many bytes it is the turn of the others: one that sends without end keeps nobody else waiting for long. */
 const MOST_READ = 256 * 1024;
 
+/** `kept`: false if a stream has stopped before it could keep what it promises. */
+type Answer = (kept: boolean) => void;
+
 /** Nothing waits while a packet is read: one is enough for all connections. */
 const FIELDS = new Fields();
 
@@ -102,7 +106,7 @@ export class Connection implements Flushable {
   readonly #publishes: PublishReader;
   #keepAlive: NodeJS.Timeout | null = null;
   /** null as long as none had to wait. */
-  #answers: SafeOrder<() => void> | null = null;
+  #answers: SafeOrder<Answer> | null = null;
   /** Bytes read in this turn of the event loop. */
   #read = 0;
   #yields = false;
@@ -145,13 +149,22 @@ export class Connection implements Flushable {
 
   /**
    * PUBACK, PUBREC or PUBCOMP, in the order of what they answer [MQTT-4.6.0-2]. `safe`: when what it says is true even
-   * after a crash; null: it is.
+   * after a crash; null: it is. `unkept`: gives the reason if it turns out that a stream cannot keep what it promises.
    */
-  answer(first: number, id: number, reason: number, safe: Promise<void> | null): void {
+  answer(
+    first: number,
+    id: number,
+    reason: number,
+    safe: Promise<void> | null,
+    unkept: (() => number) | null = null,
+  ): void {
     if (safe === null && (this.#answers === null || this.#answers.empty)) {
       this.output.acknowledge(first, id, reason);
     } else {
-      this.#answerLater(() => this.output.acknowledge(first, id, reason), safe);
+      this.#answerLater(
+        (kept) => this.output.acknowledge(first, id, kept || unkept === null ? reason : unkept()),
+        safe,
+      );
     }
   }
 
@@ -160,16 +173,25 @@ export class Connection implements Flushable {
     this.#answerLater(() => this.output.packet(PINGRESP), safe);
   }
 
-  #answerLater(send: () => void, safe: Promise<void> | null): void {
+  #answerLater(answer: Answer, safe: Promise<void> | null): void {
     if (safe === null && (this.#answers === null || this.#answers.empty)) {
-      send();
+      answer(true);
       return;
     }
     this.#answers ??= new SafeOrder(
-      (one) => one(),
-      (error) => this.client.emit('error', error),
+      (one) => one(true),
+      (one, error) => {
+        if (error instanceof MqttStreamError && error.code === 'CAPTURE_STOPPED') one(false);
+        else this.#fail(error);
+      },
     );
-    this.#answers.add(send, safe);
+    this.#answers.add(answer, safe);
+  }
+
+  #fail(error: Error): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.client.emit('error', error);
   }
 
   /** Goes on with the client's packets when what one of them has changed is `safe` and `then` was called; null: it is. */

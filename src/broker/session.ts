@@ -1,3 +1,4 @@
+import { Both } from '../both.js';
 import type { Access, Identity } from './access/access.js';
 import type { AedesClient } from './aedes-internals.js';
 import { Backlog, type BacklogLimits, type Delivery, type KeptDeliveries } from './delivery/backlog.js';
@@ -19,7 +20,13 @@ export function expiryWithin(seconds: number, limitMs: number): number {
 /** The connection that is told what becomes of a message. */
 export interface Told {
   readonly client: AedesClient;
-  answer(first: number, id: number, reason: number, safe: Promise<void> | null): void;
+  answer(
+    first: number,
+    id: number,
+    reason: number,
+    safe: Promise<void> | null,
+    unkept?: (() => number) | null,
+  ): void;
 }
 
 /** What outlives the process of a session that lasts. */
@@ -37,9 +44,11 @@ export class Session {
   readonly subscriptions = new Map<string, Subscription>();
   /**
    * Packet identifiers of QoS 2 messages received and not released: a PUBLISH with one of these is a repetition.
-   * While the message waits for room in a ring, the connection that is to be told when it is captured; else null.
+   * While the message waits for room in a ring, the connection that is to be told when it is captured; then when it is
+   * safe; null: it is.
    */
-  readonly received = new Map<number, Told | null>();
+  readonly received = new Map<number, Told | Promise<void> | null>();
+  readonly #both = new Both();
   readonly backlog: Backlog;
   readonly #kept: KeptSession;
   readonly #access: Access;
@@ -100,11 +109,14 @@ export class Session {
     this.backlog.take();
   }
 
-  /** A QoS 2 message was received under `id`, and is taken care of. When that is safe; null: it is. */
-  receive(id: number): Promise<void> | null {
-    this.received.set(id, null);
+  /**
+   * A QoS 2 message was received under `id`, and is taken care of, `captured` with it. When both are safe; null: they are.
+   */
+  receive(id: number, captured: Promise<void> | null): Promise<void> | null {
     if (this.lasting) this.#kept.putReceived(id);
-    return this.lasting ? this.#kept.written() : null;
+    const safe = this.#both.of(captured, this.lasting ? this.#kept.written() : null);
+    this.received.set(id, safe);
+    return safe;
   }
 
   /** The identifier is free again. When that is safe; null: it is. */

@@ -147,6 +147,19 @@ export class Catalog {
     return leaving;
   }
 
+  /**
+   * Takes the oldest file off the lists and deletes it; resolves to it when that is done, or waits for a reader; null: there
+   * is none. `now` is a key in microseconds.
+   */
+  async deleteOldest(stream: string, now: number): Promise<FileEntry | null> {
+    const shelf = this.#shelves.get(stream);
+    const oldest = shelf?.files[0];
+    if (shelf === undefined || oldest === undefined) return null;
+    shelf.remove([oldest]);
+    await this.#disposal.dispose(stream, [oldest], now);
+    return oldest;
+  }
+
   /** Resolves when no deletion is running. */
   idle(): Promise<void> {
     return this.#disposal.idle();

@@ -32,6 +32,8 @@ export const configSchema = z
       .regex(/^[^\0]+$/, { error: ({ input }) => `expected the path of a folder, got ${shown(input)}` })
       .prefault('./data')
       .transform((folder) => resolve(folder)),
+    /** Bytes that streams leave free, for sessions, the clock and the rest of the machine. */
+    disk: z.strictObject({ reserve: size().prefault('128MiB') }).prefault({}),
     listeners: z.array(listenerSchema).prefault([...DEFAULT_LISTENERS]),
     /** Whether listeners may be open to the network though clients need not say who they are. */
     allowAnonymous: z.boolean().prefault(false),

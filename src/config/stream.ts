@@ -45,6 +45,8 @@ export const streamSchema = z.strictObject({
   durability: z.enum(['none', 'process', 'interval', 'strict']).prefault('process'),
   /** Between two syncs of the journal, ms. */
   syncInterval: duration({ max: MAX_TIMER }).prefault('50ms'),
+  /** What becomes of the stream when the disk has no room, or fails. */
+  onDiskFull: z.enum(['drop-oldest-files', 'stop-capture', 'block']).prefault('stop-capture'),
   /** The window of the newest messages in shared memory. */
   ring: z
     .strictObject({

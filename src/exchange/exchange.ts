@@ -183,7 +183,9 @@ export class Exchange {
   safe(): Promise<void> | null {
     let safe: Promise<void> | null = null;
     for (const stream of this.#lane!.streams) {
-      if (stream.safety !== null && stream.unpublished) safe = this.#both.of(safe, stream.safety.wait());
+      // One that has stopped has refused it.
+      if (stream.safety !== null && stream.unpublished && !stream.stopped)
+        safe = this.#both.of(safe, stream.safety.wait());
     }
     return safe;
   }

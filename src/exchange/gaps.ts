@@ -6,6 +6,8 @@ import type { KeyRange } from '../clock/correction.js';
  * - `too-large`: not captured, larger than the ring
  * - `being-written`: overwritten, but the recorder has it; the next file will hold it
  * - `being-recovered`: in the journal that the process before has left, if at all; a file will hold it
+ * - `stopped`: not captured, because the disk did not take what the stream had (`stop-capture`)
+ * - `deleted`: was in a file that was deleted to make room on a full disk (`drop-oldest-files`)
  * - `lost`: the recorder had it and could not write it
  * - `crash`: the process before ended without writing what it had; how many is not known
  */
@@ -15,6 +17,8 @@ export type GapReason =
   | 'too-large'
   | 'being-written'
   | 'being-recovered'
+  | 'stopped'
+  | 'deleted'
   | 'lost'
   | 'crash';
 

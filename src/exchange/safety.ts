@@ -2,6 +2,7 @@
 interface Turn {
   readonly promise: Promise<void>;
   readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
   /** All before this sequence; known when the turn has ended. */
   upTo: number;
 }
@@ -11,7 +12,7 @@ export class Safety {
   #open: Turn | null = null;
   #waiting: Turn[] = [];
 
-  /** Of the message that was captured last. Never rejects: what cannot be made safe is not acknowledged. */
+  /** Of the message that was captured last. Rejects if `giveUp` is called before it is safe. */
   wait(): Promise<void> {
     this.#open ??= newTurn();
     return this.#open.promise;
@@ -33,12 +34,24 @@ export class Safety {
     while (done < this.#waiting.length && this.#waiting[done].upTo <= upTo) this.#waiting[done++].resolve();
     if (done > 0) this.#waiting = this.#waiting.slice(done);
   }
+
+  /** Nobody can say when what was captured until now will be safe. */
+  giveUp(error: Error): void {
+    for (const turn of this.#waiting) turn.reject(error);
+    this.#waiting = [];
+    this.#open?.reject(error);
+    this.#open = null;
+  }
 }
 
 function newTurn(): Turn {
   let resolve!: () => void;
-  const promise = new Promise<void>((done) => {
+  let reject!: (error: Error) => void;
+  const promise = new Promise<void>((done, broken) => {
     resolve = done;
+    reject = broken;
   });
-  return { promise, resolve, upTo: Number.POSITIVE_INFINITY };
+  // Who publishes from inside may not wait for it.
+  promise.catch(() => {});
+  return { promise, resolve, reject, upTo: Number.POSITIVE_INFINITY };
 }

@@ -1,4 +1,5 @@
 import type { KeyRange } from '../clock/correction.js';
+import { MqttStreamError } from '../errors.js';
 import { allocateRing } from '../ring/layout.js';
 import type { Source } from '../ring/source.js';
 import { RingWriter } from '../ring/writer.js';
@@ -45,6 +46,9 @@ export class StreamStats {
   flushFailures = 0;
   rowsWritten = 0;
   bytesWritten = 0;
+  /** To make room on a full disk. */
+  deletedFiles = 0;
+  deletedRows = 0;
 }
 
 /** Messages that follow each other in the ring: their sequences and keys, the last one included. */
@@ -62,8 +66,10 @@ export class Stream {
   readonly name: string;
   readonly options: StreamOptions;
   readonly ring: RingWriter;
-  /** Publishers wait when this is full; with the other policies they never do. */
-  readonly holdsPublishers: boolean;
+  /** Publishers wait when this is full; with the other policies they never do, nor while the disk fails them. */
+  holdsPublishers: boolean;
+  /** The disk does not take what it has: nothing more is captured. */
+  #stopped = false;
   sink: Sink = NO_SINK;
   readonly stats = new StreamStats();
   readonly followers = new Set<StreamFollower>();
@@ -89,7 +95,7 @@ export class Stream {
   constructor(options: StreamOptions) {
     this.name = options.name;
     this.options = options;
-    this.holdsPublishers = options.ring.whenFull === 'flush' || options.ring.whenFull === 'return';
+    this.holdsPublishers = this.#wouldHold();
     this.ring = new RingWriter(allocateRing(options.ring.messages, options.ring.bytes));
     this.#include = options.topics.map(topicMatcher);
     this.#exclude = options.exclude.map(topicMatcher);
@@ -124,6 +130,11 @@ export class Stream {
     end = payload.length,
   ): boolean {
     const { ring, stats } = this;
+    if (this.#stopped) {
+      stats.refused++;
+      this.#refused(key, 'stopped');
+      return false;
+    }
     const propsBytes = props === null ? 0 : props.length;
     const payloadBytes = end - start;
     if (!ring.holds(source, propsBytes, payloadBytes)) {
@@ -198,7 +209,32 @@ export class Stream {
     return [...this.#gaps.within(ranges), ...open].sort((a, b) => a.start - b.start);
   }
 
-  #refused(key: number, reason: 'rejected' | 'too-large'): void {
+  get stopped(): boolean {
+    return this.#stopped;
+  }
+
+  /** Publishers do not wait for a disk that fails: what does not fit is refused. */
+  letPass(): void {
+    this.holdsPublishers = false;
+  }
+
+  /** Captures nothing until `resume`; who waits until something is safe is told that it is not. */
+  stop(): void {
+    this.letPass();
+    this.#stopped = true;
+    this.safety?.giveUp(new MqttStreamError('CAPTURE_STOPPED', [this.name]));
+  }
+
+  resume(): void {
+    this.#stopped = false;
+    this.holdsPublishers = this.#wouldHold();
+  }
+
+  #wouldHold(): boolean {
+    return this.options.ring.whenFull === 'flush' || this.options.ring.whenFull === 'return';
+  }
+
+  #refused(key: number, reason: 'rejected' | 'too-large' | 'stopped'): void {
     this.#gaps.add(key, reason, this.#refusedAt.get(reason) === this.ring.written);
     this.#refusedAt.set(reason, this.ring.written);
   }

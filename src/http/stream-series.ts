@@ -33,7 +33,7 @@ export const STREAM_SERIES: readonly Series<StreamNow>[] = [
   {
     kind: 'counter',
     name: 'refused_messages_total',
-    help: 'Messages routed but not captured, because the ring was full.',
+    help: 'Messages routed but not captured: the ring was full, or the disk did not take them.',
     read: ({ stream }) => stream.stats.refused,
   },
   {
@@ -89,6 +89,24 @@ export const STREAM_SERIES: readonly Series<StreamNow>[] = [
     name: 'writer_failing',
     help: '1 while files cannot be written and are tried again, else 0.',
     read: ({ failing }) => Number(failing),
+  },
+  {
+    kind: 'gauge',
+    name: 'stopped',
+    help: '1 while nothing is captured because the disk does not take it, else 0.',
+    read: ({ stream }) => Number(stream.stopped),
+  },
+  {
+    kind: 'counter',
+    name: 'deleted_files_total',
+    help: 'Files deleted to make room on a full disk.',
+    read: ({ stream }) => stream.stats.deletedFiles,
+  },
+  {
+    kind: 'counter',
+    name: 'deleted_rows_total',
+    help: 'Messages in files that were deleted to make room on a full disk.',
+    read: ({ stream }) => stream.stats.deletedRows,
   },
   {
     kind: 'counter',

@@ -8,6 +8,7 @@ import {
   readSync,
   renameSync,
   rmSync,
+  statfsSync,
   writeSync,
 } from 'node:fs';
 
@@ -30,6 +31,8 @@ export interface Disk {
   rename(from: string, to: string): void;
   /** Removes a file; nothing happens if there is none. */
   remove(path: string): void;
+  /** Bytes that may be written to the file system of a folder; `Infinity` if that is not to be known. */
+  free(path: string): number;
 }
 
 /** A module that replaces the disk, named by `RecorderModules.disk`. */
@@ -59,4 +62,9 @@ export const systemDisk: Disk = {
   close: closeSync,
   rename: renameSync,
   remove: (path) => rmSync(path, { force: true }),
+  free: (path) => {
+    const { blocks, bavail, bsize } = statfsSync(path);
+    // Some file systems without a size of their own tell nothing.
+    return blocks === 0 ? Number.POSITIVE_INFINITY : bavail * bsize;
+  },
 };

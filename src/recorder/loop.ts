@@ -89,6 +89,9 @@ export class RecorderLoop {
       case 'correct':
         this.#context.timeline.correct(control.corrections);
         return;
+      case 'retry':
+        this.#streams.get(control.stream)?.retry();
+        return;
       case 'hash':
         this.#digests.add(control.id, control.path);
         return;
@@ -120,6 +123,7 @@ export class RecorderLoop {
 
   #stop(): void {
     const unwritten = [];
+    this.#context.room.openReserve();
     for (const stream of this.#streams.values()) {
       stream.finish('shutdown');
       if (stream.unwritten() > 0) unwritten.push({ stream: stream.name, messages: stream.unwritten() });

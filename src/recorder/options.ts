@@ -19,6 +19,8 @@ export interface RecorderOptions {
   readonly version?: string;
   /** Of the worker's thread. */
   readonly nice?: number;
+  /** Bytes of the disk that are left free; 0 if left out. */
+  readonly reserve?: number;
   readonly log: RecorderLog;
   readonly modules?: RecorderModules;
   /** A file is whole. The handler calls `commit(upTo)` of the stream's ring before it returns. */
@@ -28,8 +30,10 @@ export interface RecorderOptions {
   /** A segment of an earlier process's journal was read; with `left: 0` the last one. */
   onRestored?(stream: string, found: Restored): void;
   /** Something could not be written; once, until `onRecovered`. */
-  onFailure?(stream: string, what: Task, text: string): void;
+  onFailure?(stream: string, what: Task, text: string, full: boolean): void;
   onRecovered?(stream: string, what: Task): void;
+  /** An attempt to write something failed because the disk has no room; every time. `retry` makes the next one come at once. */
+  onNoRoom?(stream: string): void;
   /** The worker ended by itself. `lost`: messages that only it had, because the ring had given them up. */
   onReplaced?(lost: readonly StreamCount[]): void;
 }

@@ -52,6 +52,8 @@ export interface WorkerStart {
   readonly doorbell: SharedArrayBuffer;
   /** Of the thread, where the system has one for a thread. */
   readonly nice: number;
+  /** Bytes of the disk that are left free. */
+  readonly reserve: number;
   readonly modules: RecorderModules;
 }
 
@@ -95,6 +97,8 @@ export type Control =
   | AddControl
   | Request
   | { readonly kind: 'correct'; readonly corrections: readonly Correction[] }
+  /** There may be room: what waits to be tried again is tried now. */
+  | { readonly kind: 'retry'; readonly stream: string }
   | { readonly kind: 'stop' };
 
 /** The checksum of a file. */
@@ -141,8 +145,12 @@ export type Report =
       readonly what: Task;
       readonly error: string;
       readonly messages: number;
+      /** For lack of room. */
+      readonly full: boolean;
     }
   | { readonly kind: 'recovered'; readonly stream: string; readonly what: Task }
+  /** An attempt failed because the disk has no room; every time. */
+  | { readonly kind: 'no-room'; readonly stream: string }
   | { readonly kind: 'done'; readonly id: number; readonly answer: Answer }
   | { readonly kind: 'undone'; readonly id: number; readonly error: string }
   | { readonly kind: 'stopped'; readonly unwritten: readonly StreamCount[] }

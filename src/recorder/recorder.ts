@@ -48,10 +48,10 @@ export class Recorder {
     this.#keeper = new ThreadKeeper({
       start: () => {
         const { dataDir, bootId, clockBase, modules = {} } = options;
-        const { version = 'unknown', nice = BACKGROUND_NICE } = options;
+        const { version = 'unknown', nice = BACKGROUND_NICE, reserve = 0 } = options;
         const corrections = this.#corrections;
         const doorbell = this.doorbell.shared;
-        return { dataDir, bootId, clockBase, corrections, version, doorbell, nice, modules };
+        return { dataDir, bootId, clockBase, corrections, version, doorbell, nice, reserve, modules };
       },
       greet: () => this.#greet(),
       report: (report) => this.#heed(report),
@@ -93,6 +93,11 @@ export class Recorder {
   async flush(name: string, reason: 'request' | 'full'): Promise<CommittedFile | null> {
     this.#checkStream(name).publish();
     return (await this.#ask((id) => ({ kind: 'flush', id, stream: name, reason }))) as CommittedFile | null;
+  }
+
+  /** There may be room on the disk: what failed is tried again at once. */
+  retry(name: string): void {
+    this.#post({ kind: 'retry', stream: name });
   }
 
   /** All of the clock's corrections, for the metadata of files to come. */
@@ -146,9 +151,9 @@ export class Recorder {
         this.#options.onRestored?.(report.stream, report);
         break;
       case 'failed': {
-        const { stream, what, error, messages } = report;
+        const { stream, what, error, messages, full } = report;
         log.warn({ stream, messages }, `${FAILED[what]} and is tried again: ${error}`);
-        this.#options.onFailure?.(stream, what, error);
+        this.#options.onFailure?.(stream, what, error, full);
         break;
       }
       case 'remark':
@@ -157,6 +162,9 @@ export class Recorder {
       case 'recovered':
         log.info({ stream: report.stream }, RECOVERED[report.what]);
         this.#options.onRecovered?.(report.stream, report.what);
+        break;
+      case 'no-room':
+        this.#options.onNoRoom?.(report.stream);
         break;
       case 'done':
         this.#requests.done(report.id, report.answer);

@@ -99,6 +99,13 @@ export class StreamRecording {
     this.#writing.hurry();
   }
 
+  /** What failed is tried again at once. */
+  retry(): void {
+    this.#writing.hurry();
+    this.#recovering.hurry();
+    this.#keeping?.retry();
+  }
+
   /** Writes all that is in the ring now; each file is tried once. The error's text, or `null`. */
   finish(reason: FlushReason): string | null {
     const target = this.#drain.written();
@@ -221,6 +228,7 @@ export class StreamRecording {
     const metadata = fileMetadata(this.#context, this.name, label);
     const table = arrowTable(batch.columns());
     const bytes = this.#context.encoder.encode(table, this.#stream.parquet.compression, metadata);
+    this.#context.room.claim(bytes.length);
     const file = this.#files.write(label, bytes);
     this.#seq++;
     return file;

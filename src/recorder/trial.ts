@@ -3,9 +3,12 @@ import { Backoff } from './backoff.js';
 import type { RecorderContext } from './context.js';
 import { isPoison } from './parquet.js';
 import type { Task } from './protocol.js';
+import { isFull } from './room.js';
 
 const RETRY_LEAST_MS = 100;
 const RETRY_MOST_MS = 10_000;
+/** Whether there is room again is cheap to see. */
+const FULL_MOST_MS = 1000;
 
 /** Something that a disk may refuse, and that is tried again after a while. */
 export class Trial {
@@ -54,14 +57,23 @@ export class Trial {
       if (isPoison(error)) throw error;
       const first = this.error === null;
       this.error = textOf(error);
-      this.#retryAt = now() + this.#backoff.next();
-      if (first) post({ kind: 'failed', stream, what, error: this.error, messages: messages() });
+      const full = isFull(error);
+      const wait = this.#backoff.next();
+      this.#retryAt = now() + (full ? Math.min(wait, FULL_MOST_MS) : wait);
+      if (first) post({ kind: 'failed', stream, what, error: this.error, messages: messages(), full });
+      if (full) post({ kind: 'no-room', stream });
       return false;
     }
-    if (this.error !== null) post({ kind: 'recovered', stream, what });
+    this.succeeded();
+    return true;
+  }
+
+  /** What was tried is done, or is not needed any more. */
+  succeeded(): void {
+    if (this.error === null) return;
     this.error = null;
     this.#retryAt = null;
     this.#backoff.reset();
-    return true;
+    this.#context.post({ kind: 'recovered', stream: this.#stream, what: this.#what });
   }
 }

@@ -8,19 +8,24 @@ import { DoorbellBed } from './doorbell.js';
 import { RecorderLoop } from './loop.js';
 import { type EncoderModule, parquetEncoder } from './parquet.js';
 import type { Report, WorkerStart } from './protocol.js';
+import { Room } from './room.js';
 import { Timeline } from './timeline.js';
 
 const port = parentPort;
 if (port === null) throw new MqttStreamError('INTERNAL', ['the recorder was started outside a worker']);
 const start = workerData as WorkerStart;
-const { disk, encoder, data } = start.modules;
+const { disk: diskModule, encoder, data } = start.modules;
 const post = (report: Report) => port.postMessage(report);
 
 const text = yieldToOthers(start.nice);
 if (text !== null) post({ kind: 'remark', text });
 
+const disk =
+  diskModule === undefined ? systemDisk : ((await import(diskModule)) as DiskModule).createDisk(data);
+
 new RecorderLoop({
-  disk: disk === undefined ? systemDisk : ((await import(disk)) as DiskModule).createDisk(data),
+  disk,
+  room: new Room(disk, start.dataDir, start.reserve),
   encoder:
     encoder === undefined ? parquetEncoder : ((await import(encoder)) as EncoderModule).createEncoder(data),
   dataDir: start.dataDir,

@@ -9,6 +9,7 @@ const stream = (more: object = {}) => ({ name: 's', topics: ['a/#'], ...more });
 test('every key has a default', () => {
   assert.deepEqual(parseConfig({}), {
     dataDir: resolve('data'),
+    disk: { reserve: 128 * 1024 * 1024 },
     listeners: [
       { protocol: 'tcp', host: '127.0.0.1', port: 1883, path: '' },
       { protocol: 'ws', host: '127.0.0.1', port: 8083, path: '/mqtt' },
@@ -65,6 +66,7 @@ test('a stream needs its name and topics only', async () => {
     topics: ['a/#'],
     exclude: [],
     durability: 'process',
+    onDiskFull: 'stop-capture',
     syncInterval: 50,
     ring: { messages: 65_536, bytes: 64 * 2 ** 20, whenFull: 'flush' },
     flush: { every: 60_000, bytes: 48 * 2 ** 20, messages: 100_000, idle: 10_000 },

@@ -38,7 +38,14 @@ test('a full disk is told once; the rows are kept, others join them, and one fil
   const keys = rig.append(writer, 3);
   rig.settle();
   assert.deepEqual(rig.reports, [
-    { kind: 'failed', stream: 'a', what: 'file', error: 'ENOSPC: no space left on device', messages: 3 },
+    {
+      kind: 'failed',
+      stream: 'a',
+      what: 'file',
+      error: 'ENOSPC: no space left on device',
+      messages: 3,
+      full: false,
+    },
   ]);
   keys.push(...rig.append(writer, 7));
   rig.pass(50);

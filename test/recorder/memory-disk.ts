@@ -10,6 +10,8 @@ interface Opened {
 export class MemoryDisk implements Disk {
   readonly files = new Map<string, Uint8Array>();
   readonly folders = new Set<string>();
+  /** Bytes left. */
+  room = Number.POSITIVE_INFINITY;
   /** `operation path`, in order. */
   readonly log: string[] = [];
   /** Called before every operation; what it throws, the operation throws. */
@@ -80,6 +82,10 @@ export class MemoryDisk implements Disk {
   remove(path: string): void {
     this.#note('remove', path);
     this.files.delete(path);
+  }
+
+  free(_path: string): number {
+    return this.room;
   }
 
   get opened(): number {

@@ -4,6 +4,7 @@ import type { Disk } from '../../src/recorder/disk.js';
 import { RecorderLoop } from '../../src/recorder/loop.js';
 import type { Encoder } from '../../src/recorder/parquet.js';
 import type { AddControl, Control, RecordedStream, Report } from '../../src/recorder/protocol.js';
+import { Room } from '../../src/recorder/room.js';
 import { Timeline } from '../../src/recorder/timeline.js';
 import { allocateRing } from '../../src/ring/layout.js';
 import { encodeSource } from '../../src/ring/source.js';
@@ -70,11 +71,13 @@ export class Rig {
     disk = new MemoryDisk() as Disk,
     encoder = listEncoder,
     firstKey = 1_732_330_000_000_000,
+    reserve = 0,
   } = {}) {
     this.#key = firstKey;
     this.disk = disk;
     this.loop = new RecorderLoop({
       disk,
+      room: new Room(disk, '/data', reserve),
       encoder,
       dataDir: '/data',
       bootId: 'boot',

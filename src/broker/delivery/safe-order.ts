@@ -11,16 +11,17 @@ interface Waiting<T> {
  */
 export class SafeOrder<T> {
   readonly #handOn: (item: T) => void;
-  readonly #failed: ((error: Error) => void) | null;
+  readonly #broken: ((item: T, error: Error) => void) | null;
   readonly #waiting = new Fifo<Waiting<T>>();
   /** The promise that was waited for last. */
   #awaited: Promise<void> | null = null;
-  readonly #kept = new WeakSet<Promise<void>>();
+  /** The promises that were kept (null) or broken. */
+  readonly #ended = new WeakMap<Promise<void>, Error | null>();
 
-  /** `failed`: a promise was broken, and what waits for it is not handed on; null: it is all the same. */
-  constructor(handOn: (item: T) => void, failed: ((error: Error) => void) | null) {
+  /** `broken`: its promise was broken, and it is not handed on; null: it is all the same. */
+  constructor(handOn: (item: T) => void, broken: ((item: T, error: Error) => void) | null) {
     this.#handOn = handOn;
-    this.#failed = failed;
+    this.#broken = broken;
   }
 
   /** Nothing waits: what is safe need not be added. */
@@ -37,16 +38,20 @@ export class SafeOrder<T> {
     this.#waiting.push({ item, safe });
     if (safe === null || safe === this.#awaited) return;
     this.#awaited = safe;
-    const kept = () => this.#written(safe);
-    safe.then(kept, this.#failed ?? kept);
+    safe.then(
+      () => this.#went(safe, null),
+      (error: Error) => this.#went(safe, error),
+    );
   }
 
-  #written(promise: Promise<void>): void {
-    this.#kept.add(promise);
+  #went(promise: Promise<void>, error: Error | null): void {
+    this.#ended.set(promise, error);
     for (let one = this.#waiting.first; one !== undefined; one = this.#waiting.first) {
-      if (one.safe !== null && !this.#kept.has(one.safe)) return;
+      const broken = one.safe === null ? null : this.#ended.get(one.safe);
+      if (broken === undefined) return;
       this.#waiting.shift();
-      this.#handOn(one.item);
+      if (broken === null || this.#broken === null) this.#handOn(one.item);
+      else this.#broken(one.item, broken);
     }
   }
 }

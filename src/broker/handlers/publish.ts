@@ -5,11 +5,13 @@ import type { Message } from '../delivery/message.js';
 import type { Route } from '../delivery/router.js';
 import type { PacketFault } from '../packet-fault.js';
 import { NOBODY, type Publisher } from '../pipeline.js';
+import type { Session, Told } from '../session.js';
 import type { HandlerParts } from './parts.js';
 import { mayAsk, slowDown } from './rates.js';
 
 const PUBACK = 0x40;
 const PUBREC = 0x50;
+const QUOTA_EXCEEDED = 0x97;
 const RECEIVE_MAXIMUM_EXCEEDED: PacketFault = {
   text: 'more messages are unacknowledged than the Receive Maximum allows [MQTT-3.3.4-7]',
   reason: 0x93,
@@ -117,7 +119,8 @@ function isRepetition(connection: Connection, id: number): boolean {
     received.set(id, connection);
     return false;
   }
-  if (waiting === null) connection.answer(PUBREC, id, 0, null);
+  if (waiting === null || waiting instanceof Promise)
+    answerReceived(connection, connection.session!, id, waiting);
   // Packets of a connection that is gone may still be handled.
   else if (!connection.client.closed) received.set(id, connection);
   return true;
@@ -136,15 +139,30 @@ function acknowledge(
   if (qos === 0) return;
   if (qos === 1) {
     connection.unacknowledged--;
-    connection.answer(PUBACK, id, connection.client.version === 5 ? code : 0, safe);
+    const version5 = connection.client.version === 5;
+    connection.answer(PUBACK, id, version5 ? code : 0, safe, version5 ? quotaExceeded : null);
     return;
   }
   const session = connection.session!;
-  const told = session.received.get(id) ?? connection;
+  const waiting = session.received.get(id);
+  const told = waiting == null || waiting instanceof Promise ? connection : waiting;
   if (code >= 0x80 && told.client.version === 5) {
     session.received.delete(id);
     told.answer(PUBREC, id, code, safe);
   } else {
-    told.answer(PUBREC, id, 0, session.receive(id) ?? safe);
+    answerReceived(told, session, id, session.receive(id, safe));
   }
+}
+
+/** PUBREC for what was received. MQTT 5 can say that it is not kept after all, which ends the exchange [MQTT-4.3.3-9]. */
+function answerReceived(told: Told, session: Session, id: number, safe: Promise<void> | null): void {
+  const unkept = () => {
+    session.release(id);
+    return QUOTA_EXCEEDED;
+  };
+  told.answer(PUBREC, id, 0, safe, told.client.version === 5 ? unkept : null);
+}
+
+function quotaExceeded(): number {
+  return QUOTA_EXCEEDED;
 }

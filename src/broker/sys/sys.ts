@@ -5,7 +5,7 @@ import { ClientStatus } from './client-status.js';
 import type { FigureSources } from './figures.js';
 import { LatestValues } from './latest.js';
 import { ownMessage } from './own-message.js';
-import { SysTree } from './tree.js';
+import { ROOT, SysTree } from './tree.js';
 
 export interface SysOptions {
   /** Of the broker. */
@@ -21,6 +21,7 @@ export const NO_SYS: SysOptions = { version: '', interval: 0, clientStatus: fals
 /** What the broker tells of itself under `$SYS`. */
 export class Sys {
   readonly values: LatestValues;
+  readonly #tells: boolean;
   readonly tree: SysTree;
   /** null: nobody is told who connects and disconnects. */
   readonly status: ClientStatus | null;
@@ -33,6 +34,7 @@ export class Sys {
     deliver: (message: Message) => void,
   ) {
     this.values = new LatestValues(topics, deliver);
+    this.#tells = interval > 0;
     this.tree = new SysTree({
       stats,
       sessions,
@@ -46,5 +48,10 @@ export class Sys {
     });
     const publish = (topic: string, json: string) => deliver(ownMessage(topics, topic, json, false));
     this.status = clientStatus ? new ClientStatus(publish, Date.now) : null;
+  }
+
+  /** The latest of something that happens now and then; `topic`: below `$SYS/broker/`. */
+  tell(topic: string, text: string): void {
+    if (this.#tells) this.values.set(`${ROOT}/${topic}`, text);
   }
 }

@@ -3,7 +3,7 @@ import { type FigureSources, type Figures, figuresOf } from './figures.js';
 import type { LatestValues } from './latest.js';
 import { Load, PERIODS } from './load.js';
 
-const ROOT = '$SYS/broker';
+export const ROOT = '$SYS/broker';
 
 /** The topics of mosquitto that hold a number, in its order, with their figure. */
 const NUMBERS: readonly (readonly [topic: string, read: (figures: Figures) => number])[] = [

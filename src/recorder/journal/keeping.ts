@@ -1,3 +1,4 @@
+import { textOf } from '../../errors.js';
 import type { Batch } from '../batch.js';
 import type { RecorderContext } from '../context.js';
 import type { Drain } from '../drain.js';
@@ -53,6 +54,11 @@ export class Keeping {
     return this.#trial.failing ? this.#trial.deadline : this.#syncBy;
   }
 
+  /** What failed is tried again at once. */
+  retry(): void {
+    this.#trial.hurry();
+  }
+
   /** A segment of before, whose rows are in the batch as well. */
   adopt(segment: string): void {
     this.#journal.adopt(segment);
@@ -62,16 +68,20 @@ export class Keeping {
   retire(): void {
     this.#syncBy = Number.POSITIVE_INFINITY;
     this.#safe = this.#drain.position;
-    // One that stays has only rows that are known to be in a file; it is removed with the next, or after the next start.
-    this.#trial.attempt(
-      () => this.#journal.retire(),
-      () => 0,
-    );
+    try {
+      this.#journal.retire();
+    } catch (error) {
+      // It has only rows that are known to be in a file, and is removed with the next, or after the next start.
+      const text = `a journal segment of stream ${this.#stream} could not be removed yet: ${textOf(error)}`;
+      this.#context.post({ kind: 'remark', text });
+    }
+    this.#trial.succeeded();
     this.#tell();
   }
 
   #work(rows: boolean, sync: boolean): void {
     if (rows) {
+      this.#context.room.claim(0);
       this.#journal.write(this.#batch);
       if (this.#durability !== 'process' && this.#syncBy === Number.POSITIVE_INFINITY) {
         this.#syncBy = this.#context.now() + this.#syncInterval;

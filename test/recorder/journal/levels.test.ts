@@ -131,7 +131,14 @@ test('a sync that fails is no promise: the batch is written anew, and nobody is 
   };
   rig.settle();
   assert.deepEqual(rig.reports, [
-    { kind: 'failed', stream: 'a', what: 'journal', error: 'EIO: i/o error, fdatasync', messages: 2 },
+    {
+      kind: 'failed',
+      stream: 'a',
+      what: 'journal',
+      error: 'EIO: i/o error, fdatasync',
+      messages: 2,
+      full: false,
+    },
   ]);
   rig.append(writer, 1, 'x', true);
   rig.pass(99);

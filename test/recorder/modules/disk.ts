@@ -1,4 +1,6 @@
 /** A disk for the worker that the test stalls and fills up through shared words. */
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Disk } from '../../../src/recorder/disk.js';
 import { systemDisk } from '../../../src/recorder/disk.js';
 
@@ -8,13 +10,17 @@ export const STALL = 0;
 export const STALLED = 1;
 /** 1: every write throws. */
 export const FULL = 2;
+/** Bytes that all files together may have; 0: no limit. */
+export const CAPACITY = 4;
 
 export function createDisk(data: unknown): Disk {
   const { words } = data as { words: Int32Array };
   return {
     ...systemDisk,
     write(file, bytes) {
-      if (Atomics.load(words, FULL) === 1) throw new Error('ENOSPC: no space left on device');
+      if (Atomics.load(words, FULL) === 1) {
+        throw Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' });
+      }
       if (Atomics.load(words, STALL) === 1) {
         Atomics.add(words, STALLED, 1);
         Atomics.notify(words, STALLED);
@@ -23,5 +29,25 @@ export function createDisk(data: unknown): Disk {
       }
       return systemDisk.write(file, bytes);
     },
+    free(path) {
+      const capacity = Atomics.load(words, CAPACITY);
+      return capacity === 0 ? systemDisk.free(path) : capacity - bytesIn(join(path, 'streams'));
+    },
   };
+}
+
+/** Of files that may be deleted meanwhile, and folders with them. */
+function bytesIn(folder: string): number {
+  if (!existsSync(folder)) return 0;
+  try {
+    let bytes = 0;
+    for (const name of readdirSync(folder, { recursive: true }) as string[]) {
+      const found = statSync(join(folder, name), { throwIfNoEntry: false });
+      if (found?.isFile() === true) bytes += found.size;
+    }
+    return bytes;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return bytesIn(folder);
+    throw error;
+  }
 }
