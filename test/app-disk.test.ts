@@ -305,6 +305,7 @@ test('drop-oldest-files: the oldest make room, are counted and a gap; the newest
   const disk = new Disk();
   const stream = streamInput({
     onDiskFull: 'drop-oldest-files',
+    ring: { messages: 256 },
     flush: { messages: 100, every: 0, idle: 0 },
   });
   const { app } = await started(t, configOf(dataDir, { disk: DISK, streams: [stream] }), {

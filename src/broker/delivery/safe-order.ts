@@ -36,7 +36,9 @@ export class SafeOrder<T> {
   /** null: it is safe already. */
   add(item: T, safe: Promise<void> | null): void {
     this.#waiting.push({ item, safe });
-    if (safe === null || safe === this.#awaited) return;
+    if (safe === null) return;
+    if (this.#ended.has(safe)) this.#handOnWhatIsSafe();
+    if (safe === this.#awaited) return;
     this.#awaited = safe;
     safe.then(
       () => this.#went(safe, null),
@@ -46,6 +48,10 @@ export class SafeOrder<T> {
 
   #went(promise: Promise<void>, error: Error | null): void {
     this.#ended.set(promise, error);
+    this.#handOnWhatIsSafe();
+  }
+
+  #handOnWhatIsSafe(): void {
     for (let one = this.#waiting.first; one !== undefined; one = this.#waiting.first) {
       const broken = one.safe === null ? null : this.#ended.get(one.safe);
       if (broken === undefined) return;
