@@ -57,6 +57,7 @@ export class Recording {
       syncInterval: 50,
       name: 'bench',
       flush: { every: 0, bytes: flushBytes, messages: 0, idle: 0 },
+      writeBudget: { perDay: 0, stopJournal: false },
       parquet: { compression },
     };
     recorder.add(stream, recording.#ring, 0, 0);

@@ -89,6 +89,10 @@ export class Streams {
       onFailure: (name, what, text, full) => streams.#failed(name, what, text, full),
       onRecovered: (name, what) => streams.#held.get(name)?.disk.recovered(what),
       onNoRoom: (name) => streams.#held.get(name)?.disk.noRoom(),
+      onBudget: (name, exhausted) => {
+        const held = streams.#held.get(name);
+        if (held !== undefined) held.stream.stats.overBudget = exhausted;
+      },
       onReplaced: (lost) => streams.#replaced(lost),
     });
     streams.#retention = setInterval(() => {
@@ -215,6 +219,8 @@ export class Streams {
     stream.stats.flushSeconds += info.seconds;
     stream.stats.rowsWritten += file.rows;
     stream.stats.bytesWritten += file.bytes;
+    stream.stats.journalBytes += info.journalBytes;
+    stream.stats.journalSyncs += info.journalSyncs;
     this.exchange.admitWaiting();
     this.#retain(name);
   }

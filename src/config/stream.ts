@@ -73,6 +73,15 @@ export const streamSchema = z.strictObject({
       compression: z.enum(['none', 'snappy', 'gzip', 'brotli', 'zstd', 'lz4']).prefault('zstd'),
     })
     .prefault({}),
+  /** What may be written in a day, for the sake of flash memory. */
+  writeBudget: z
+    .strictObject({
+      /** Bytes of files and journal; 0: no limit. Beyond it files are made less often. */
+      perDay: size().prefault(0),
+      /** Beyond it the journal may stop, too (not with `strict`): acknowledged is then what is in the ring. */
+      stopJournal: z.boolean().prefault(false),
+    })
+    .prefault({}),
   /** The oldest files are removed until all limits hold; 0: no limit. */
   retention: z
     .strictObject({

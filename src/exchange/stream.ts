@@ -46,6 +46,10 @@ export class StreamStats {
   flushFailures = 0;
   rowsWritten = 0;
   bytesWritten = 0;
+  journalBytes = 0;
+  journalSyncs = 0;
+  /** More was written than may be. */
+  overBudget = false;
   /** To make room on a full disk. */
   deletedFiles = 0;
   deletedRows = 0;

@@ -121,6 +121,24 @@ export const STREAM_SERIES: readonly Series<StreamNow>[] = [
     read: ({ stream }) => stream.stats.bytesWritten,
   },
   {
+    kind: 'counter',
+    name: 'journal_bytes_total',
+    help: 'Bytes written to the journal, as of the last file.',
+    read: ({ stream }) => stream.stats.journalBytes,
+  },
+  {
+    kind: 'counter',
+    name: 'journal_syncs_total',
+    help: 'Times that the journal was synced, as of the last file.',
+    read: ({ stream }) => stream.stats.journalSyncs,
+  },
+  {
+    kind: 'gauge',
+    name: 'over_write_budget',
+    help: '1 while more was written than writeBudget allows, and less is written, else 0.',
+    read: ({ stream }) => Number(stream.stats.overBudget),
+  },
+  {
     kind: 'gauge',
     name: 'files',
     help: 'Files that are kept.',

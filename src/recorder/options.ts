@@ -34,6 +34,8 @@ export interface RecorderOptions {
   onRecovered?(stream: string, what: Task): void;
   /** An attempt to write something failed because the disk has no room; every time. `retry` makes the next one come at once. */
   onNoRoom?(stream: string): void;
+  /** A stream has written more than it may, and writes less from now on; or as usual again. */
+  onBudget?(stream: string, exhausted: boolean): void;
   /** The worker ended by itself. `lost`: messages that only it had, because the ring had given them up. */
   onReplaced?(lost: readonly StreamCount[]): void;
 }

@@ -23,6 +23,7 @@ export interface RecordedStream {
     readonly idle: number;
   };
   readonly parquet: { readonly compression: Compression };
+  readonly writeBudget: { readonly perDay: number; readonly stopJournal: boolean };
 }
 
 /** Why a file was begun. `full`: the ring is about to have no room. */
@@ -34,6 +35,9 @@ export interface FlushInfo {
   readonly seconds: number;
   /** Size of the columns without compression. */
   readonly rawBytes: number;
+  /** Written to the journal and how often it was synced, since the file before. */
+  readonly journalBytes: number;
+  readonly journalSyncs: number;
 }
 
 export interface StreamCount {
@@ -151,6 +155,8 @@ export type Report =
   | { readonly kind: 'recovered'; readonly stream: string; readonly what: Task }
   /** An attempt failed because the disk has no room; every time. */
   | { readonly kind: 'no-room'; readonly stream: string }
+  /** The stream has written more than it may, and writes less from now on; or as usual again. */
+  | { readonly kind: 'budget'; readonly stream: string; readonly exhausted: boolean }
   | { readonly kind: 'done'; readonly id: number; readonly answer: Answer }
   | { readonly kind: 'undone'; readonly id: number; readonly error: string }
   | { readonly kind: 'stopped'; readonly unwritten: readonly StreamCount[] }

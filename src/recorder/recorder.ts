@@ -166,6 +166,14 @@ export class Recorder {
       case 'no-room':
         this.#options.onNoRoom?.(report.stream);
         break;
+      case 'budget': {
+        const { stream, exhausted } = report;
+        if (exhausted)
+          log.warn({ stream }, 'more is written than writeBudget allows: files are made less often');
+        else log.info({ stream }, 'within writeBudget again');
+        this.#options.onBudget?.(stream, exhausted);
+        break;
+      }
       case 'done':
         this.#requests.done(report.id, report.answer);
         break;

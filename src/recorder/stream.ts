@@ -1,5 +1,6 @@
 import { attachRing } from '../ring/layout.js';
 import { Batch } from './batch.js';
+import { Budget } from './budget.js';
 import type { RecorderContext } from './context.js';
 import { Drain, type DrainLimits } from './drain.js';
 import { type CommittedFile, FileWriter } from './file.js';
@@ -14,6 +15,9 @@ import { WaitingFlushes } from './waiting.js';
 /** What one call of the encoder is given at most, except for a single message that is larger. */
 export const MOST_RAW_BYTES = 64 * 1024 * 1024;
 
+/** How much longer messages wait for their file while more was written than may be. */
+const PATIENCE = 10;
+
 /**
  * One stream in the worker: fills its batch from the ring, keeps it in the journal, and makes a file of it when one is
  * due. Between that it makes files of what an earlier process has left in its journal.
@@ -27,6 +31,7 @@ export class StreamRecording {
   readonly #files: FileWriter;
   readonly #held: Int32Array;
   readonly #waiting: WaitingFlushes;
+  readonly #budget: Budget;
   readonly #writing: Trial;
   readonly #recovering: Trial;
   /** null: the stream promises nothing. */
@@ -44,7 +49,7 @@ export class StreamRecording {
 
   constructor(context: RecorderContext, { stream, ring, from, seq, held, lastKey, ringKey }: AddControl) {
     const { name, durability } = stream;
-    const { dataDir, disk, post } = context;
+    const { dataDir, disk, now, post } = context;
     this.name = name;
     this.#context = context;
     this.#stream = stream;
@@ -53,13 +58,16 @@ export class StreamRecording {
     this.#held = new Int32Array(held);
     this.#waiting = new WaitingFlushes(post);
     this.#seq = seq;
+    this.#budget = new Budget(stream.writeBudget.perDay, now, (exhausted) =>
+      post({ kind: 'budget', stream: name, exhausted }),
+    );
     this.#writing = new Trial(context, name, 'file');
     this.#recovering = new Trial(context, name, 'recovery');
     this.#recovery = new Recovery(disk, dataDir, name, { after: lastKey, before: ringKey });
     this.#keeping =
       durability === 'none'
         ? null
-        : new Keeping(context, stream, this.#drain, this.#batch, this.#recovery.nextNumber);
+        : new Keeping(context, stream, this.#budget, this.#drain, this.#batch, this.#recovery.nextNumber);
   }
 
   /** A small piece of work; false if there was none. */
@@ -153,12 +161,12 @@ export class StreamRecording {
     if (this.#batch.rows === 0) return null;
     const now = this.#context.now();
     if (this.#failed !== null) return this.#writing.due ? this.#failed : null;
-    const { every, bytes, messages, idle } = this.#stream.flush;
+    const { bytes, messages } = this.#stream.flush;
     if (this.#drain.pressure() >= 1) return 'full';
     if (messages > 0 && this.#batch.rows >= messages) return 'messages';
     if (this.#drain.limited || (bytes > 0 && this.#batch.rawBytes >= bytes)) return 'bytes';
-    if (now >= after(this.#firstAt, every)) return 'every';
-    if (now >= after(this.#lastAt, idle)) return 'idle';
+    if (now >= this.#everyAt()) return 'every';
+    if (now >= this.#idleAt()) return 'idle';
     return this.#waiting.due(this.#drain.position);
   }
 
@@ -176,7 +184,13 @@ export class StreamRecording {
       return;
     }
     const seconds = (now() - started) / 1000;
-    const info = { reason, seconds, rawBytes: this.#batch.rawBytes };
+    const info = {
+      reason,
+      seconds,
+      rawBytes: this.#batch.rawBytes,
+      journalBytes: this.#keeping?.bytes ?? 0,
+      journalSyncs: this.#keeping?.syncs ?? 0,
+    };
     post({ kind: 'committed', stream: this.name, file: file!, upTo: this.#drain.position, info });
     this.#keeping?.retire();
     this.#batch.clear();
@@ -230,6 +244,7 @@ export class StreamRecording {
     const bytes = this.#context.encoder.encode(table, this.#stream.parquet.compression, metadata);
     this.#context.room.claim(bytes.length);
     const file = this.#files.write(label, bytes);
+    this.#budget.spend(bytes.length);
     this.#seq++;
     return file;
   }
@@ -237,8 +252,20 @@ export class StreamRecording {
   #fileDeadline(): number {
     if (this.#writing.failing) return this.#writing.deadline;
     if (this.#batch.rows === 0) return Number.POSITIVE_INFINITY;
-    const { every, idle } = this.#stream.flush;
-    return Math.min(after(this.#firstAt, every), after(this.#lastAt, idle));
+    return Math.min(this.#everyAt(), this.#idleAt());
+  }
+
+  #everyAt(): number {
+    return after(this.#firstAt, this.#stream.flush.every * this.#patience());
+  }
+
+  #idleAt(): number {
+    return after(this.#lastAt, this.#stream.flush.idle * this.#patience());
+  }
+
+  /** Few large files are less to write than many small ones. */
+  #patience(): number {
+    return this.#budget.exhausted ? PATIENCE : 1;
   }
 }
 

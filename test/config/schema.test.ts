@@ -67,6 +67,7 @@ test('a stream needs its name and topics only', async () => {
     exclude: [],
     durability: 'process',
     onDiskFull: 'stop-capture',
+    writeBudget: { perDay: 0, stopJournal: false },
     syncInterval: 50,
     ring: { messages: 65_536, bytes: 64 * 2 ** 20, whenFull: 'flush' },
     flush: { every: 60_000, bytes: 48 * 2 ** 20, messages: 100_000, idle: 10_000 },

@@ -53,6 +53,7 @@ export function stream(
     syncInterval: 50,
     flush: { ...never, ...flush },
     parquet: { compression: 'none' },
+    writeBudget: { perDay: 0, stopJournal: false },
   };
 }
 

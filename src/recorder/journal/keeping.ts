@@ -1,5 +1,6 @@
 import { textOf } from '../../errors.js';
 import type { Batch } from '../batch.js';
+import type { Budget } from '../budget.js';
 import type { RecorderContext } from '../context.js';
 import type { Drain } from '../drain.js';
 import type { Durability, RecordedStream } from '../protocol.js';
@@ -12,6 +13,8 @@ export class Keeping {
   readonly #stream: string;
   readonly #durability: Durability;
   readonly #syncInterval: number;
+  readonly #budget: Budget;
+  readonly #mayPause: boolean;
   readonly #drain: Drain;
   readonly #batch: Batch;
   readonly #journal: Journal;
@@ -20,14 +23,27 @@ export class Keeping {
   #syncBy = Number.POSITIVE_INFINITY;
   /** Rows of before this sequence are as safe as promised. */
   #safe: number;
+  /** The rest of the batch is not written: too much was. */
+  #paused = false;
+  /** Of the journal when it last retired: bytes and syncs. */
+  #before = { bytes: 0, syncs: 0 };
   /** What AWAITED was when those who wait were last told; not a sequence of its own, only to be compared. */
   #told = 0;
 
-  constructor(context: RecorderContext, stream: RecordedStream, drain: Drain, batch: Batch, next: number) {
+  constructor(
+    context: RecorderContext,
+    stream: RecordedStream,
+    budget: Budget,
+    drain: Drain,
+    batch: Batch,
+    next: number,
+  ) {
     this.#context = context;
     this.#stream = stream.name;
     this.#durability = stream.durability;
     this.#syncInterval = stream.syncInterval;
+    this.#budget = budget;
+    this.#mayPause = stream.writeBudget.stopJournal && stream.durability !== 'strict';
     this.#drain = drain;
     this.#batch = batch;
     this.#safe = drain.position;
@@ -38,13 +54,15 @@ export class Keeping {
   /** Writes what is not in the journal, and syncs it if that is due. False if there was nothing to do. */
   step(): boolean {
     if (!this.#trial.due) return false;
-    const rows = !this.#journal.has(this.#batch);
+    const paused = this.#isPaused();
+    const rows = !paused && !this.#journal.has(this.#batch);
     const sync = this.#syncIsDue(rows);
     if (rows || sync)
       this.#trial.attempt(
         () => this.#work(rows, sync),
         () => this.#batch.rows,
       );
+    if (paused) this.#safe = this.#drain.position;
     if (!this.#trial.failing) this.#tell();
     return rows || sync;
   }
@@ -52,6 +70,15 @@ export class Keeping {
   /** When there is something to do without a new message; `Infinity` for never. */
   deadline(): number {
     return this.#trial.failing ? this.#trial.deadline : this.#syncBy;
+  }
+
+  /** Written and synced since the file before. */
+  get bytes(): number {
+    return this.#journal.bytes - this.#before.bytes;
+  }
+
+  get syncs(): number {
+    return this.#journal.syncs - this.#before.syncs;
   }
 
   /** What failed is tried again at once. */
@@ -68,6 +95,8 @@ export class Keeping {
   retire(): void {
     this.#syncBy = Number.POSITIVE_INFINITY;
     this.#safe = this.#drain.position;
+    this.#paused = false;
+    this.#before = { bytes: this.#journal.bytes, syncs: this.#journal.syncs };
     try {
       this.#journal.retire();
     } catch (error) {
@@ -82,7 +111,9 @@ export class Keeping {
   #work(rows: boolean, sync: boolean): void {
     if (rows) {
       this.#context.room.claim(0);
+      const { bytes } = this.#journal;
       this.#journal.write(this.#batch);
+      this.#budget.spend(this.#journal.bytes - bytes);
       if (this.#durability !== 'process' && this.#syncBy === Number.POSITIVE_INFINITY) {
         this.#syncBy = this.#context.now() + this.#syncInterval;
       }
@@ -92,6 +123,12 @@ export class Keeping {
       this.#syncBy = Number.POSITIVE_INFINITY;
     }
     if (this.#durability !== 'strict' || !this.#journal.dirty) this.#safe = this.#drain.position;
+  }
+
+  /** Until the batch is in a file: what it has meanwhile is as safe as what is in the ring only. */
+  #isPaused(): boolean {
+    if (this.#mayPause && !this.#trial.failing && this.#budget.exhausted) this.#paused = true;
+    return this.#paused;
   }
 
   #syncIsDue(rows: boolean): boolean {
