@@ -13,8 +13,10 @@ import { openStore } from './broker/store/open.js';
 import type { Store } from './broker/store/store.js';
 import { Catalog } from './catalog/catalog.js';
 import type { Clock } from './clock/clock.js';
+import { correctionsIn } from './clock/correction.js';
 import { type ClockOpening, ClockStore, SAVE_EVERY } from './clock/store.js';
 import { systemTime, type TimeSource } from './clock/time.js';
+import { watchClock } from './clock/watch.js';
 import {
   type Config,
   type ConfigInput,
@@ -31,6 +33,7 @@ import { createLog, type Logger } from './log.js';
 import { FileReader } from './query/file-reader.js';
 import { Requests, type Result } from './query/requests.js';
 import { Transfers } from './query/transfers.js';
+import { lastJournalKey } from './recorder/journal/last-key.js';
 import { within } from './recorder/keeper.js';
 import type { RecorderModules, StreamCount } from './recorder/protocol.js';
 import { Streams } from './streams.js';
@@ -112,11 +115,10 @@ export class App {
     this.access = access;
     this.#clockStore = clockStore;
     this.#releaseDataDir = releaseDataDir;
-    clock.onCorrection = (correction) => {
-      log.warn({ ...correction }, 'the wall clock stepped; keys go on, and a correction is recorded');
+    watchClock(clock, log, () => {
       streams.correct(clock.corrections);
       this.#saveClock();
-    };
+    });
     streams.onState = (name, state) => this.broker.sys.tell(`streams/${name}/state`, state);
     this.#clockTimer = setInterval(() => this.#saveClock(), SAVE_EVERY / 1000);
     this.#clockTimer.unref();
@@ -173,7 +175,11 @@ export class App {
       const { dataDir } = config;
       audit = await AuditLog.open(config.log.audit, log, () => performance.now());
       const catalog = await Catalog.open({ dataDir, fs: files, log });
-      const known = { maxKey: catalog.maxKey(), corrections: () => correctionsOf(catalog) };
+      const known = {
+        maxKey: catalog.maxKey(),
+        journalKey: () => lastJournalKey(dataDir, files),
+        corrections: () => correctionsIn(catalog.corrections()),
+      };
       opening = await ClockStore.open(dataDir, time, files, known, log);
       const { clock, store: clockStore, afterCrash } = opening;
       streams = await Streams.start({
@@ -417,16 +423,4 @@ export class App {
 
 export function createApp(input: ConfigInput = {}, parts: AppParts = {}): Promise<App> {
   return App.start(input, parts);
-}
-
-/** What the files say of the clock that made their keys. */
-function correctionsOf(catalog: Catalog): { from: number; offset: number }[] {
-  return catalog.corrections().flatMap(({ clock }) => {
-    const { corrections } = clock;
-    if (!Array.isArray(corrections)) return [];
-    return corrections.filter(
-      (one): one is { from: number; offset: number } =>
-        Number.isSafeInteger(one?.from) && Number.isSafeInteger(one?.offset),
-    );
-  });
 }

@@ -331,7 +331,7 @@ export class Streams {
     if (config === undefined) return;
     const { catalog, clock, log } = this.#options;
     catalog
-      .retain(name, config.retention, clock.now())
+      .retain(name, config.retention, clock.now(), (key) => clock.ageOf(key))
       .then((files) => {
         if (files.length > 0) this.onRetired(name, files);
       })

@@ -138,10 +138,15 @@ export class Catalog {
   /**
    * Takes the files over the limits off the lists now and deletes them; resolves to them, oldest first, when all
    * that can be deleted is. Pinned files are deleted when unpinned; what cannot be deleted is logged and tried
-   * again at the next call. `now` is a key in microseconds.
+   * again at the next call. `now` is a key in microseconds; `age`: how long ago another one was given.
    */
-  async retain(stream: string, limits: Retention, now: number): Promise<FileEntry[]> {
-    const leaving = expired(this.files(stream), this.totals(stream).bytes, limits, now);
+  async retain(
+    stream: string,
+    limits: Retention,
+    now: number,
+    age: (key: number) => number = (key) => now - key,
+  ): Promise<FileEntry[]> {
+    const leaving = expired(this.files(stream), this.totals(stream).bytes, limits, age);
     if (leaving.length > 0) this.#shelves.get(stream)?.remove(leaving);
     await this.#disposal.dispose(stream, leaving, now);
     return leaving;

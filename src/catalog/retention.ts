@@ -5,27 +5,26 @@ import type { FileEntry } from './entry.js';
 export interface Retention {
   readonly maxBytes: number;
   readonly maxFiles: number;
-  /** Milliseconds between a file's last key and now. */
+  /** Of a file's last key, milliseconds. */
   readonly maxAge: number;
 }
 
 /**
- * The files to delete out of `files` (in order, `bytes` in all), oldest first. `now` is a key in microseconds.
- * The newest file is never over `maxBytes` or `maxFiles`: one larger than the limit would be lost at once.
+ * The files to delete out of `files` (in order, `bytes` in all), oldest first. `age`: how long ago a key was given,
+ * microseconds. The newest file is never over `maxBytes` or `maxFiles`: one larger than the limit would be lost at once.
  */
 export function expired(
   files: readonly FileEntry[],
   bytes: number,
   limits: Retention,
-  now: number,
+  age: (key: number) => number,
 ): FileEntry[] {
-  const { maxBytes, maxFiles } = limits;
-  const oldestKey = limits.maxAge > 0 ? now - limits.maxAge * 1000 : Number.NEGATIVE_INFINITY;
-  const aged = files.filter((file) => file.lastKey < oldestKey);
-  let count = files.length - aged.length;
-  let held = bytes - aged.reduce((sum, file) => sum + file.bytes, 0);
+  const { maxAge, maxBytes, maxFiles } = limits;
+  const old = new Set(maxAge > 0 ? files.filter(({ lastKey }) => age(lastKey) > maxAge * 1000) : []);
+  let count = files.length - old.size;
+  let held = bytes - [...old].reduce((sum, file) => sum + file.bytes, 0);
   return files.filter((file) => {
-    if (file.lastKey < oldestKey) return true;
+    if (old.has(file)) return true;
     const over = (maxBytes > 0 && held > maxBytes) || (maxFiles > 0 && count > maxFiles);
     if (!over || count === 1) return false;
     count -= 1;

@@ -1,10 +1,23 @@
-import { type Correction, type KeyRange, keysOfWall, wallOfKey } from './correction.js';
+import {
+  type Correction,
+  correctionsWithin,
+  type KeyRange,
+  keysOfWall,
+  thinned,
+  wallOfKey,
+} from './correction.js';
 import type { TimeSource } from './time.js';
 
 /** A smaller difference between wall clock and keys is drift or granularity, not a step. Microseconds. */
 const STEP = 50_000;
+/** A drift is corrected as soon as it is `STEP`; what is more than this was set. Microseconds. */
+const SET = 2 * STEP;
 /** The wall clock is looked at for the first key after this time (it costs 40 ns). Microseconds. */
 const LOOK_EVERY = 1_000;
+/** Corrections kept; a clock that is set every hour fills this in three months. */
+export const MOST_CORRECTIONS = 2_000;
+/** Before 2024-01-01 there was no such program: a wall clock that shows less is wrong. */
+export const EARLIEST = Date.UTC(2024, 0, 1) * 1000;
 
 /** What a clock starts from; `ClockStore` makes it. */
 export interface ClockStart {
@@ -14,38 +27,56 @@ export interface ClockStart {
   readonly base: number | null;
   /** What is known of earlier times, ascending. */
   readonly corrections: readonly Correction[];
+  /** The machine was started after this wall time, the last one known of the boot before; without it nothing is known. */
+  readonly after?: number;
 }
 
 /**
  * Gives the keys: integers, microseconds since the epoch, unique and strictly rising over the whole process and
  * over restarts. They advance with monotonic time. When the wall clock steps they do not: a correction says from
- * which key on wall time differs, and by how much.
+ * which key on wall time differs, and by how much. As long as the wall clock cannot have been right since the
+ * machine was started, a step tells of all keys since then (docs/time.md).
  */
 export class Clock {
   readonly #source: TimeSource;
-  readonly #base: number;
-  readonly #corrections: Correction[];
+  readonly #after: number;
+  #base: number;
+  #corrections: Correction[];
   #last: number;
   /** The key that the last look would give. */
   #seen = 0;
   #lookAt = 0;
-  /** Called after a correction was added. */
-  onCorrection: ((correction: Correction) => void) | null = null;
+  /** False while the wall clock was right in this boot and now shows a time that cannot be. */
+  #sound = true;
+  /** Called after the corrections have changed: the one in force, and by how much wall time has become another one. */
+  onCorrection: ((correction: Correction, change: number) => void) | null = null;
+  /** Called when the wall clock, right before, begins to show a time that cannot be: nobody follows it. */
+  onNonsense: ((wall: number) => void) | null = null;
 
   constructor(source: TimeSource, start: ClockStart) {
     this.#source = source;
+    this.#after = start.after ?? 0;
     const monotonic = source.monotonic();
     const wall = source.wall();
-    const first = Math.ceil(Math.max(wall, start.floor, start.base === null ? 0 : monotonic + start.base));
+    const goesOn = start.base !== null;
+    const first = Math.ceil(Math.max(start.floor, goesOn ? monotonic + start.base : wall));
     this.#base = first - monotonic;
     this.#last = first - 1;
     // One from a later key on is of a key that was never given.
-    this.#corrections = start.corrections.filter(({ from }) => from <= first);
+    const known = start.corrections.filter(({ from }) => from <= first);
+    // What was in doubt at the end of an earlier boot stays as it is.
+    this.#corrections = goesOn ? known : known.map(({ from, offset }) => ({ from, offset }));
     // Nothing is known of the keys before: they are taken for wall time, whatever the wall clock says now.
-    if (this.#corrections.length === 0) this.#corrections.push({ from: 0, offset: 0 });
+    if (known.length === 0) this.#corrections.push({ from: 0, offset: 0 });
+    if (goesOn) {
+      this.#compare(monotonic);
+      this.#catchUp(monotonic);
+      return;
+    }
+    const doubt = !this.#couldBe(wall, monotonic);
     const offset = Math.round(wall - first);
-    if (Math.abs(offset - this.#corrections.at(-1)!.offset) > STEP) {
-      this.#corrections.push({ from: first, offset: Math.abs(offset) > STEP ? offset : 0 });
+    if (doubt || Math.abs(offset - this.offset) > STEP) {
+      this.#push(correctionOf(first, Math.abs(offset) > STEP ? offset : 0, doubt));
     }
   }
 
@@ -93,6 +124,14 @@ export class Clock {
     return this.wallOf(this.now());
   }
 
+  /**
+   * How long ago a key was given, as keys have it or as wall time has it, whichever is less: neither a wall clock that
+   * was wrong when it was given nor one that is wrong now makes a message old. Microseconds.
+   */
+  ageOf(key: number): number {
+    return Math.min(this.now() - key, this.wallNow() - this.wallOf(key));
+  }
+
   /** The keys whose corrected wall time lies in `start..end`, both included. */
   keysOf(start: number, end: number): KeyRange[] {
     return keysOfWall(this.#corrections, start, end);
@@ -102,22 +141,80 @@ export class Clock {
     return wallOfKey(this.#corrections, key);
   }
 
-  /** One reading of all clocks, for a file's metadata. */
-  reading(): { key: number; wall: number; monotonic: number } {
-    return {
-      key: this.#last,
-      wall: Math.round(this.#source.wall()),
-      monotonic: Math.round(this.#source.monotonic()),
-    };
+  /** What turns the keys `start..end` into wall time. */
+  correctionsWithin(start: number, end: number): Correction[] {
+    return correctionsWithin(this.#corrections, start, end);
+  }
+
+  /** Of the keys that are given now. Microseconds. */
+  get offset(): number {
+    return this.#corrections[this.#corrections.length - 1].offset;
+  }
+
+  /** The wall clock has not been right since the machine was started, as far as can be told. */
+  get doubtful(): boolean {
+    return this.#corrections[this.#corrections.length - 1].doubt === 'open';
+  }
+
+  /** The wall clock shows a time that can be, and did so before. */
+  get plausible(): boolean {
+    return this.#sound && !this.doubtful;
   }
 
   #compare(monotonic: number): void {
     this.#lookAt = monotonic + LOOK_EVERY;
-    const offset = Math.round(this.#source.wall() - monotonic - this.#base);
-    const known = this.#corrections[this.#corrections.length - 1].offset;
-    if (Math.abs(offset - known) <= STEP) return;
-    const correction = { from: Math.max(Math.floor(monotonic + this.#base), this.#last + 1), offset };
-    this.#corrections.push(correction);
-    this.onCorrection?.(correction);
+    const wall = this.#source.wall();
+    const { doubtful } = this;
+    const sound = doubtful || wall >= EARLIEST;
+    if (sound !== this.#sound) {
+      this.#sound = sound;
+      if (!sound) this.onNonsense?.(wall);
+    }
+    if (!sound) return;
+    const offset = Math.round(wall - monotonic - this.#base);
+    const change = offset - this.offset;
+    if (Math.abs(change) <= STEP) return;
+    if (!doubtful || Math.abs(change) <= SET) {
+      const from = Math.max(Math.floor(monotonic + this.#base), this.#last + 1);
+      this.#push(correctionOf(from, offset, doubtful));
+    }
+    if (doubtful) this.#revise(offset - this.offset, this.#couldBe(wall, monotonic));
+    this.onCorrection?.(this.#corrections[this.#corrections.length - 1], change);
   }
+
+  /** Keys that are behind wall time go on with it: only between two processes, so that they keep the pace of a drive. */
+  #catchUp(monotonic: number): void {
+    const { doubtful, offset } = this;
+    if (offset <= 0) return;
+    this.#base += offset;
+    const first = Math.max(Math.ceil(monotonic + this.#base), this.#last + 1);
+    this.#last = first - 1;
+    this.#push(correctionOf(first, 0, doubtful));
+  }
+
+  /** The machine cannot have been started before it was last seen running. */
+  #couldBe(wall: number, monotonic: number): boolean {
+    return wall >= EARLIEST && wall - monotonic >= this.#after;
+  }
+
+  /** All that is in doubt changes by as much as the wall clock did; `right`: it is in doubt no more. */
+  #revise(change: number, right: boolean): void {
+    this.#corrections = this.#corrections.map(({ from, offset, doubt }) => {
+      if (doubt === undefined) return { from, offset };
+      if (doubt === 'settled') return { from, offset, doubt };
+      return { from, offset: offset + change, doubt: right ? 'settled' : 'open' };
+    });
+  }
+
+  #push(correction: Correction): void {
+    // No key was given from there on: the earlier one says nothing.
+    if (this.#corrections.at(-1)!.from === correction.from) this.#corrections.pop();
+    this.#corrections.push(correction);
+    if (this.#corrections.length > MOST_CORRECTIONS)
+      this.#corrections = thinned(this.#corrections, MOST_CORRECTIONS, SET);
+  }
+}
+
+function correctionOf(from: number, offset: number, open: boolean): Correction {
+  return open ? { from, offset, doubt: 'open' } : { from, offset };
 }

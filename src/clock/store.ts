@@ -3,14 +3,12 @@ import { z } from 'zod';
 import { MqttStreamError, textOf } from '../errors.js';
 import { type WholeFiles, writeWhole } from '../whole-file.js';
 import { Clock } from './clock.js';
-import { type Correction, joinCorrections } from './correction.js';
+import { CORRECTION, type Correction, joinCorrections } from './correction.js';
 import type { TimeSource } from './time.js';
 
 /** How often the state is written, and how far ahead of the keys its ceiling is. Microseconds. */
 export const SAVE_EVERY = 30_000_000;
-const CEILING_AHEAD = 3 * SAVE_EVERY;
-/** Corrections kept; a wall clock that steps every minute fills this in a week. */
-const MOST_CORRECTIONS = 10_000;
+export const CEILING_AHEAD = 3 * SAVE_EVERY;
 
 /**
  * The year 2242; no wall clock of Linux goes beyond 2232. A key above it is noise, and would leave no room below
@@ -23,13 +21,25 @@ const State = z.object({
   base: z.number().max(LATEST),
   ceiling: z.number().int().max(LATEST),
   clean: z.boolean(),
-  corrections: z.array(z.object({ from: z.number().int(), offset: z.number().int() })),
+  corrections: z.array(CORRECTION),
+  /** Wall time of the write; that of the last one in the boot before. Versions that did not know them left them out. */
+  wall: z.number().max(LATEST).default(0),
+  after: z.number().max(LATEST).default(0),
 });
 type State = z.infer<typeof State>;
 
 /** The used part of `node:fs/promises`. */
 export interface ClockFiles extends WholeFiles {
   readFile(path: string, encoding: 'utf8'): Promise<string>;
+}
+
+/** What there is of earlier keys besides the file. */
+export interface KnownKeys {
+  /** The highest key in a Parquet file; 0 without files. */
+  readonly maxKey: number;
+  /** The highest key in a journal; 0 without. */
+  readonly journalKey: () => Promise<number>;
+  readonly corrections: () => readonly Correction[];
 }
 
 export interface ClockOpening {
@@ -42,20 +52,22 @@ export interface ClockOpening {
 /**
  * Keeps keys rising over restarts, in `<dataDir>/clock.json`. Within one boot of the machine monotonic time goes
  * on, and keys with it. After a reboot they start above a ceiling that was written ahead of them, even if the wall
- * clock is behind. Without the file, `known` (from the catalogue) says what keys and corrections there are.
+ * clock is behind. Without the file, `known` (from files and journals) says what keys and corrections there are.
  */
 export class ClockStore {
   readonly #path: string;
   readonly #files: ClockFiles;
   readonly #source: TimeSource;
   readonly #clock: Clock;
+  readonly #after: number;
   #writing: Promise<void> = Promise.resolve();
 
-  private constructor(path: string, files: ClockFiles, source: TimeSource, clock: Clock) {
+  private constructor(path: string, files: ClockFiles, source: TimeSource, clock: Clock, after: number) {
     this.#path = path;
     this.#files = files;
     this.#source = source;
     this.#clock = clock;
+    this.#after = after;
   }
 
   /** Throws `DATA_DIR_UNUSABLE` if the file cannot be read or written, or if a key leaves no room for others. */
@@ -63,25 +75,35 @@ export class ClockStore {
     dataDir: string,
     source: TimeSource,
     files: ClockFiles,
-    known: { maxKey: number; corrections: () => readonly Correction[] },
+    known: KnownKeys,
     log: { warn(what: object, text: string): void },
   ): Promise<ClockOpening> {
     const path = join(dataDir, 'clock.json');
     const unusable = (error: unknown): never => {
       throw new MqttStreamError('DATA_DIR_UNUSABLE', [dataDir, textOf(error)], { cause: error });
     };
-    if (known.maxKey > LATEST) unusable(`a file has key ${known.maxKey}, which is no time of today's clocks`);
     const text = await readText(path, files).catch(unusable);
     const state = text === null ? null : parseState(text, path, log);
+    const journalKey = state === null ? await known.journalKey().catch(unusable) : 0;
+    const maxKey = Math.max(known.maxKey, journalKey);
+    if (maxKey > LATEST)
+      unusable(`there is a message with key ${maxKey}, which is no time of today's clocks`);
+    const first = text === null && maxKey === 0;
+    if (text === null && !first)
+      log.warn({ path }, 'the clock state is gone; keys go on from what is stored');
     const sameBoot = state !== null && state.bootId === source.bootId;
+    const after = (sameBoot ? state.after : state?.wall) ?? 0;
+    // Without the state nobody knows which keys were given behind those that are stored.
+    const ceiling = state?.ceiling ?? (maxKey === 0 ? 0 : maxKey + CEILING_AHEAD);
     const clock = new Clock(source, {
-      floor: Math.max(known.maxKey + 1, state === null || (sameBoot && !state.clean) ? 0 : state.ceiling),
+      floor: Math.max(maxKey + 1, sameBoot && !state.clean ? 0 : ceiling),
       base: sameBoot ? state.base : null,
       corrections: joinCorrections(state?.corrections ?? known.corrections()),
+      after,
     });
-    const store = new ClockStore(path, files, source, clock);
+    const store = new ClockStore(path, files, source, clock, after);
     await store.save(false).catch(unusable);
-    return { clock, store, afterCrash: text !== null && state?.clean !== true };
+    return { clock, store, afterCrash: !first && state?.clean !== true };
   }
 
   /** Writes the state; one write at a time. `clean`: no key is given after it. */
@@ -91,12 +113,15 @@ export class ClockStore {
   }
 
   async #write(clean: boolean): Promise<void> {
+    const wall = this.#clock.wallNow();
     const state: State = {
       bootId: this.#source.bootId,
       base: this.#clock.base,
       ceiling: clean ? this.#clock.last + 1 : this.#clock.now() + CEILING_AHEAD,
       clean,
-      corrections: this.#clock.corrections.slice(-MOST_CORRECTIONS),
+      corrections: [...this.#clock.corrections],
+      wall,
+      after: this.#after,
     };
     await writeWhole(this.#path, `${JSON.stringify(state)}\n`, this.#files);
   }
@@ -120,7 +145,7 @@ function parseState(
   try {
     return State.parse(JSON.parse(text));
   } catch (error) {
-    log.warn({ path, err: error }, 'the clock state is not readable; keys go on from the files');
+    log.warn({ path, err: error }, 'the clock state is not readable; keys go on from what is stored');
     return null;
   }
 }

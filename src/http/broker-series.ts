@@ -265,6 +265,18 @@ export const BROKER_SERIES: readonly Series<BrokerNow>[] = [
     // The first entry is not a step: it says what the keys began with.
     read: ({ clock }) => clock.corrections.length - 1,
   },
+  {
+    kind: 'gauge',
+    name: 'clock_offset_seconds',
+    help: 'By how much wall time is ahead of keys.',
+    read: ({ clock }) => clock.offset / 1e6,
+  },
+  {
+    kind: 'gauge',
+    name: 'clock_plausible',
+    help: '0 while the wall clock shows a time that cannot be, or was never right since the machine was started; else 1.',
+    read: ({ clock }) => Number(clock.plausible),
+  },
 ];
 
 export const PROCESS_SERIES: readonly Series<NodeJS.Process>[] = [

@@ -10,6 +10,12 @@ export interface TimeRange {
   readonly end: number;
 }
 
+/** The moment of a request, as both kinds of time have it; microseconds. */
+export interface Moment {
+  readonly wall: number;
+  readonly key: number;
+}
+
 interface Common {
   readonly id: string;
   readonly stream: string;
@@ -51,6 +57,7 @@ export type RequestOp = Request['op'];
 
 const MAX_BYTES = 256 * 1024;
 const MAX_RANGES = 1000;
+const ALWAYS: TimeRange = { start: 0, end: Number.MAX_SAFE_INTEGER };
 const ID = /^[A-Za-z0-9_-]{1,64}$/;
 
 const time = z.custom<number | string>((value) => typeof value === 'number' || typeof value === 'string', {
@@ -84,22 +91,22 @@ const SHAPES = {
 } as const satisfies Record<RequestOp, z.ZodObject>;
 
 /**
- * The request in `payload`, with all times resolved against `now` (wall time in microseconds).
+ * The request in `payload`, with all times resolved against `now`.
  * Throws `REQUEST_NOT_JSON`, `REQUEST_BAD_ID`, `REQUEST_INVALID` (which names the key) or `REQUEST_BAD_RANGE`.
  */
 export function parseRequest<Op extends RequestOp>(
   op: Op,
   payload: Uint8Array,
-  now: number,
+  now: Moment,
 ): Extract<Request, { op: Op }>;
-export function parseRequest(op: RequestOp, payload: Uint8Array, now: number): Request {
+export function parseRequest(op: RequestOp, payload: Uint8Array, now: Moment): Request {
   const input = parseObject(payload);
   if (!isId(input.id)) throw new MqttStreamError('REQUEST_BAD_ID');
   if (Array.isArray(input.ranges)) checkCount(input.ranges.length);
   const { data, error } = SHAPES[op].safeParse(input, { error: wording });
   if (error) throw new MqttStreamError('REQUEST_INVALID', [described(op, error.issues[0])]);
-  const { ranges }: { id: string; ranges?: readonly WrittenRange[] | undefined } = data;
-  return (op === 'flush' ? { op, ...data } : { op, ...data, ranges: resolved(ranges, now) }) as Request;
+  const { ranges, time = 'wall' }: Partial<z.infer<typeof SHAPES.files>> = data;
+  return (op === 'flush' ? { op, ...data } : { op, ...data, ranges: resolved(ranges, now[time]) }) as Request;
 }
 
 /** The id of a request that may be bad in any other way, so that its answer finds the one who asked. */
@@ -146,9 +153,11 @@ interface WrittenRange {
 }
 
 function resolved(ranges: readonly WrittenRange[] = [{}], now: number): TimeRange[] {
-  return ranges.map(({ start: from = 0, end: to = now }, i) => {
-    const start = parseTime(from, now, `ranges[${i}].start`);
-    const end = parseTime(to, now, `ranges[${i}].end`);
+  return ranges.map(({ start: from, end: to }, i) => {
+    // Not until now: after the wall clock was set back there are messages of later times.
+    if (from === undefined && to === undefined) return ALWAYS;
+    const start = parseTime(from ?? 0, now, `ranges[${i}].start`);
+    const end = parseTime(to ?? now, now, `ranges[${i}].end`);
     if (start <= end) return { start, end };
     throw new MqttStreamError('REQUEST_BAD_RANGE', [`ranges[${i}] starts after its end: ${start} > ${end}`]);
   });

@@ -30,6 +30,17 @@ export interface QueriedStream {
   gapsWithin(ranges: readonly KeyRange[]): QueriedGap[];
 }
 
+/** The clock as requests see it; microseconds. */
+export interface QueriedClock {
+  /** The next key. */
+  now(): number;
+  wallNow(): number;
+  /** The keys of a stretch of wall time. */
+  keysOf(start: number, end: number): KeyRange[];
+  /** What turns keys into wall time: `offset` is added to those from `from` on, until the next one. */
+  correctionsWithin(start: number, end: number): { from: number; offset: number }[];
+}
+
 export interface RequestParts {
   readonly catalog: Catalog;
   readonly reader: FileReader;
@@ -42,7 +53,7 @@ export interface RequestParts {
   readonly flush: (stream: string) => Promise<FileEntry | null>;
   readonly pathOf: (file: FileEntry) => string;
   readonly hash: (file: FileEntry) => Promise<string>;
-  readonly clock: { wallNow(): number; keysOf(start: number, end: number): KeyRange[] };
+  readonly clock: QueriedClock;
   /** Answers to all who subscribed to `$STREAM/result/<name>`, and to who asked. */
   readonly reply: (name: string, result: Result, asked: Asked) => void;
   readonly audit: Audit;
@@ -79,6 +90,8 @@ export interface Result {
   readonly messages?: Replayed & { topic: string };
   readonly files?: readonly object[];
   readonly gaps?: readonly object[];
+  /** Where the wall time that was asked for is not key time: what turns the keys of the answer into wall time. */
+  readonly corrections?: readonly object[];
   /** There may be more, on topics that who asks may not read. */
   readonly restricted?: true;
   readonly error?: { code: ErrorCode; message: string };
@@ -146,7 +159,8 @@ export class Requests {
       throw new MqttStreamError('REQUEST_LIMIT', ['this client asks more often than requestsPerSecond']);
     }
     if (!OPS.includes(asked.verb)) throw new MqttStreamError('REQUEST_UNKNOWN', [`$STREAM/${asked.verb}`]);
-    const request: Request = parseRequest(asked.verb as RequestOp, asked.payload, clock.wallNow());
+    const now = { wall: clock.wallNow(), key: clock.now() };
+    const request: Request = parseRequest(asked.verb as RequestOp, asked.payload, now);
     if (this.#running.size >= limit) {
       throw new MqttStreamError('REQUEST_LIMIT', [`${limit} are being answered already`]);
     }
@@ -176,7 +190,7 @@ export class Requests {
         const ranges = this.#keys(request);
         const files = this.#parts.catalog.files(stream.name, ranges);
         const gaps = stream.gapsWithin(ranges);
-        return { ...answer, files: await this.#whilePinned(files, null), gaps };
+        return { ...answer, files: await this.#whilePinned(files, null), gaps, ...this.#timing(request) };
       }
       case 'replay':
         return {
@@ -201,7 +215,7 @@ export class Requests {
     const messages = await this.#replay(stream, { ...request, ranges, rate }, seen, mayRead);
     const gaps = gapsOfAnswer(seen, stream.gapsWithin(ranges));
     const restricted = mayRead !== null && (request.topic === null || !mayRead(request.topic));
-    return { messages, files: [], gaps, ...(restricted ? { restricted } : {}) };
+    return { messages, files: [], gaps, ...this.#timing(request), ...(restricted ? { restricted } : {}) };
   }
 
   /** By file what is in a committed file, by message what is not: as it is in this turn, whatever happens later. */
@@ -215,7 +229,8 @@ export class Requests {
       transfers.order(request.id, stream.name, files),
     );
     const messages = await this.#replay(stream, { ...request, ranges: uncommitted, rate: 0 }, seen, null);
-    return { messages, files: described, gaps: gapsOfAnswer(seen, stream.gapsWithin(ranges)) };
+    const gaps = gapsOfAnswer(seen, stream.gapsWithin(ranges));
+    return { messages, files: described, gaps, ...this.#timing(request) };
   }
 
   async #replay(
@@ -262,11 +277,19 @@ export class Requests {
     return requestId === null ? described : { ...described, topic: `ParquetFile/${requestId}/${name}` };
   }
 
-  /** The ranges of a request as keys: ascending and disjoint. */
+  /** The ranges of a request as keys: ascending, disjoint, and none of later than now: nobody chases what comes in. */
   #keys({ ranges, time }: SearchRequest | ReplayRequest | FilesRequest): KeyRange[] {
     const { clock } = this.#parts;
     const keys = time === 'key' ? ranges : ranges.flatMap(({ start, end }) => clock.keysOf(start, end));
-    return joined(keys);
+    return overlap(joined(keys), { start: 0, end: clock.now() });
+  }
+
+  #timing(request: SearchRequest | ReplayRequest | FilesRequest): Pick<Result, 'corrections'> {
+    if (request.time === 'key') return {};
+    const keys = this.#keys(request);
+    if (keys.length === 0) return {};
+    const corrections = this.#parts.clock.correctionsWithin(keys[0].start, keys.at(-1)!.end);
+    return corrections.some(({ offset }) => offset !== 0) ? { corrections } : {};
   }
 }
 

@@ -1,7 +1,11 @@
-/** From key `from` on, until the next one, wall time = key + `offset` (microseconds). */
+/**
+ * From key `from` on, until the next one, wall time = key + `offset` (microseconds). `doubt`:
+ * an earlier file may have it with another offset.
+ */
 export interface Correction {
   readonly from: number;
   readonly offset: number;
+  readonly doubt?: 'open' | 'settled' | undefined;
 }
 
 /** What the `.clock` metadata of a file is derived from: keys are monotonic time plus a base. Microseconds. */
@@ -18,11 +22,11 @@ export class Timeline {
     this.#corrections = corrections;
   }
 
-  /** The clock's record as JSON text: its state at both keys, and the corrections between them. */
+  /** The clock's record as JSON text: its state at both keys, the corrections between them, and those that were in doubt. */
   record(firstKey: number, lastKey: number): string {
     const known = this.#corrections.filter(({ from }) => from <= lastKey);
     const inForce = known.findLastIndex(({ from }) => from <= firstKey);
-    const corrections = known.slice(Math.max(0, inForce));
+    const corrections = known.filter(({ doubt }, i) => i >= inForce || doubt !== undefined);
     return JSON.stringify({ open: this.#at(firstKey), close: this.#at(lastKey), corrections });
   }
 

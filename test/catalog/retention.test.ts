@@ -12,7 +12,7 @@ const files = Array.from({ length: 5 }, (_, i): FileEntry => {
 const NOW = 60_000_000;
 
 const left = (limits: { maxBytes?: number; maxFiles?: number; maxAge?: number }, list = files) =>
-  expired(list, list.length * 10, { maxBytes: 0, maxFiles: 0, maxAge: 0, ...limits }, NOW).map(
+  expired(list, list.length * 10, { maxBytes: 0, maxFiles: 0, maxAge: 0, ...limits }, (key) => NOW - key).map(
     ({ seq }) => seq,
   );
 

@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Correction, joinCorrections, keysOfWall, wallOfKey } from '../../src/clock/correction.js';
+import {
+  type Correction,
+  correctionsIn,
+  correctionsWithin,
+  joinCorrections,
+  keysOfWall,
+  thinned,
+  wallOfKey,
+} from '../../src/clock/correction.js';
 import { generator } from '../catalog/generator.js';
 
 const LAST = 300;
@@ -91,4 +99,56 @@ test('lists are joined in order, one for each key, only where the offset changes
     for (let key = 0; key <= LAST; key++) assert.equal(wallOfKey(same, key), plainWall(whole, key));
     assert.deepEqual(joinCorrections(same), same);
   }
+});
+
+test('of two for one key, what was settled counts before what is in doubt, then the later one', () => {
+  const open = (offset: number): Correction => ({ from: 5, offset, doubt: 'open' });
+  const settled: Correction = { from: 5, offset: 9, doubt: 'settled' };
+  assert.deepEqual(joinCorrections([settled], [open(1)]), [settled]);
+  assert.deepEqual(joinCorrections([open(1)], [settled]), [settled]);
+  assert.deepEqual(joinCorrections([open(1)], [open(2)]), [open(2)]);
+});
+
+test('what files tell that is no correction is left out', () => {
+  const good: Correction[] = [
+    { from: 1, offset: -2 },
+    { from: 3, offset: 4, doubt: 'open' },
+  ];
+  const bad = [null, 7, {}, { from: 1 }, { from: '1', offset: 2 }, { from: 1.5, offset: 2 }];
+  const odd = { from: 8, offset: 0, doubt: 'maybe' };
+  const files = [
+    { corrections: [...bad, good[0], odd] },
+    {},
+    { corrections: 'none' },
+    { corrections: [good[1]] },
+  ];
+  assert.deepEqual(correctionsIn(files.map((clock) => ({ clock }))), good);
+});
+
+test('those within keys are the one in force at the first, and all behind it', () => {
+  const random = generator(23);
+  for (let round = 0; round < 300; round++) {
+    const corrections = someCorrections(random);
+    const start = Math.floor(random() * LAST);
+    const end = start + Math.floor(random() * (LAST - start));
+    const some = correctionsWithin(corrections, start, end);
+    if (some.length === 0) assert.ok(corrections.every(({ from }) => from > end));
+    else
+      for (let key = start; key <= end; key++) {
+        // Before the first of all its offset holds; who has only some of them goes by the first of those.
+        assert.equal(wallOfKey(some, key), plainWall(corrections, key));
+      }
+  }
+});
+
+test('too many become coarser where they are old and small; steps and new ones stay', () => {
+  const drift = Array.from({ length: 900 }, (_, i) => ({ from: i * 10, offset: i * 40 }));
+  const steps = Array.from({ length: 50 }, (_, i) => ({ from: 9000 + i * 10, offset: i * 1e9 }));
+  const recent = Array.from({ length: 50 }, (_, i) => ({ from: 10_000 + i * 10, offset: i }));
+  const all = [...drift, ...steps, ...recent];
+  const some = thinned(all, 200, 100);
+  assert.ok(some.length <= 200 && some.length > 150, `${some.length}`);
+  assert.deepEqual(some.slice(-100), [...steps, ...recent]);
+  assert.deepEqual(some[0], all[0]);
+  for (const { from } of all) assert.ok(Math.abs(wallOfKey(some, from) - wallOfKey(all, from)) <= 800);
 });

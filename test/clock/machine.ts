@@ -1,6 +1,5 @@
 import { join } from 'node:path';
-import type { Correction } from '../../src/clock/correction.js';
-import { type ClockFiles, ClockStore } from '../../src/clock/store.js';
+import { type ClockFiles, ClockStore, type KnownKeys } from '../../src/clock/store.js';
 import type { TimeSource } from '../../src/clock/time.js';
 
 export const SECOND = 1_000_000;
@@ -38,6 +37,17 @@ export class FakeTime implements TimeSource {
   }
 
   step(micros: number): void {
+    this.now += micros;
+  }
+
+  /** Time goes on by `micros`, and the wall clock meanwhile by `gained` more. */
+  slew(micros: number, gained: number): void {
+    this.advance(micros);
+    this.now += gained;
+  }
+
+  /** The machine sleeps: its monotonic time stands still. */
+  suspend(micros: number): void {
     this.now += micros;
   }
 
@@ -100,20 +110,15 @@ export class FakeFiles implements ClockFiles {
   }
 }
 
-export const NOTHING = { maxKey: 0, corrections: () => [] };
+export const NOTHING: KnownKeys = { maxKey: 0, journalKey: async () => 0, corrections: () => [] };
 /** Where the state of the clock of `/data` is. */
 export const PATH = join('/data', 'clock.json');
 
-interface Known {
-  readonly maxKey: number;
-  readonly corrections: () => readonly Correction[];
-}
-
 /** Opens the clock of `/data`; `warnings` are what it logged. */
-export async function open(time: FakeTime, files: FakeFiles, known: Known = NOTHING) {
+export async function open(time: FakeTime, files: FakeFiles, known: Partial<KnownKeys> = {}) {
   const warnings: object[] = [];
   const log = { warn: (what: object) => warnings.push(what) };
-  return { ...(await ClockStore.open('/data', time, files, known, log)), warnings };
+  return { ...(await ClockStore.open('/data', time, files, { ...NOTHING, ...known }, log)), warnings };
 }
 
 export function stateOf(files: FakeFiles) {

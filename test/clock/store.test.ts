@@ -3,7 +3,7 @@ import * as fs from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { ClockStore, SAVE_EVERY } from '../../src/clock/store.js';
+import { CEILING_AHEAD, ClockStore, SAVE_EVERY } from '../../src/clock/store.js';
 import { generator } from '../catalog/generator.js';
 import {
   DAY,
@@ -83,8 +83,12 @@ test('a state that is not readable is told, and keys go on from the files', asyn
     files.contents.set(PATH, text);
     const known = { maxKey: TODAY + 5, corrections: () => [{ from: 3, offset: 0 }] };
     const { clock, afterCrash, warnings } = await open(new FakeTime(), files, known);
-    assert.equal(clock.next(), TODAY + 6, text);
-    assert.deepEqual(clock.corrections, [{ from: 3, offset: 0 }]);
+    const from = TODAY + 5 + CEILING_AHEAD;
+    assert.equal(clock.next(), from, text);
+    assert.deepEqual(clock.corrections, [
+      { from: 3, offset: 0 },
+      { from, offset: TODAY - from },
+    ]);
     assert.equal(warnings.length, 1, text);
     assert.equal(afterCrash, true, 'nobody can tell');
     assert.equal(stateOf(files).clean, false);

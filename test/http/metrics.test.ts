@@ -76,6 +76,8 @@ const BROKER = [
   'requests_running',
   'transfers_outstanding',
   'clock_corrections',
+  'clock_offset_seconds',
+  'clock_plausible',
   'resident_memory_bytes',
   'heap_used_bytes',
   'cpu_seconds_total',

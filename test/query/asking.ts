@@ -47,7 +47,12 @@ export class Asking {
       flush: () => this.flush(),
       hash: (file) => this.hash(file),
       // Wall time is key time.
-      clock: { wallNow: () => world.lastKey, keysOf: (start, end) => [{ start, end }] },
+      clock: {
+        now: () => world.lastKey,
+        wallNow: () => world.lastKey,
+        keysOf: (start, end) => [{ start, end }],
+        correctionsWithin: (start) => [{ from: start, offset: 0 }],
+      },
       reply: (name, result, asked) => this.replies.push({ name, result, asked }),
       limit: 3,
       audit: { record: (event) => this.audited.push(event) },

@@ -3,10 +3,14 @@ import { test } from 'node:test';
 import { parseRequest, type RequestOp, requestId } from '../../src/query/request.js';
 
 const NOW = 1_732_330_000_000_000;
+/** Keys are an hour ahead of the wall clock. */
+const KEY = NOW + 3_600_000_000;
+const MOMENT = { wall: NOW, key: KEY };
 const OPS: readonly RequestOp[] = ['search', 'replay', 'flush', 'files'];
 const bytes = (text: string) => new TextEncoder().encode(text);
-const parse = (op: RequestOp, json: unknown) => parseRequest(op, bytes(JSON.stringify(json)), NOW);
-const ALL = [{ start: 0, end: NOW }];
+const parse = <Op extends RequestOp>(op: Op, json: unknown) =>
+  parseRequest(op, bytes(JSON.stringify(json)), MOMENT);
+const ALL = [{ start: 0, end: Number.MAX_SAFE_INTEGER }];
 
 test('what is left out has its default', () => {
   const common = { id: 'r1', stream: 'vehicle' };
@@ -33,16 +37,30 @@ test('every key is taken over, times are resolved', () => {
     rate: 0.5,
   };
   const ranges = [
-    { start: NOW - 600_000_000, end: NOW },
+    { start: KEY - 600_000_000, end: KEY },
     { start: NOW + 1, end: NOW + 5 },
     { start: 0, end: 7 },
-    { start: 0, end: NOW },
+    ...ALL,
   ];
   assert.deepEqual(parse('replay', request), { op: 'replay', ...request, ranges });
 });
 
+test('times before now are of the kind that the request is in', () => {
+  const ranges = [{ start: '-1s' }, { end: 'now' }];
+  for (const [time, now] of [
+    ['wall', NOW],
+    ['key', KEY],
+  ] as const) {
+    const request = parse('files', { id: 'r1', stream: 'vehicle', ranges, time });
+    assert.deepEqual(request.ranges, [
+      { start: now - 1_000_000, end: now },
+      { start: 0, end: now },
+    ]);
+  }
+});
+
 test('the type follows the operation', () => {
-  const request = parseRequest('replay', bytes('{"id":"a","stream":"b"}'), NOW);
+  const request = parseRequest('replay', bytes('{"id":"a","stream":"b"}'), MOMENT);
   const rate: number = request.rate;
   assert.equal(rate, 0);
 });
@@ -51,18 +69,18 @@ test('what is not a JSON object', () => {
   const inputs = ['', '{', 'null', '5', '"text"', '[{"id":"r1"}]', '{"id":"r1"} x', "{'id':'r1'}"];
   for (const op of OPS) {
     for (const text of inputs) {
-      assert.throws(() => parseRequest(op, bytes(text), NOW), { code: 'REQUEST_NOT_JSON' }, text);
+      assert.throws(() => parseRequest(op, bytes(text), MOMENT), { code: 'REQUEST_NOT_JSON' }, text);
     }
   }
   const broken = Buffer.from('{"id":"r1","stream":"\xff"}', 'latin1');
-  assert.throws(() => parseRequest('flush', broken, NOW), { code: 'REQUEST_NOT_JSON' });
+  assert.throws(() => parseRequest('flush', broken, MOMENT), { code: 'REQUEST_NOT_JSON' });
 });
 
 test('a request is at most 256 KiB', () => {
   const padded = (length: number) => bytes('{"id":"r1","stream":"vehicle"}'.padEnd(length));
-  assert.equal(parseRequest('flush', padded(256 * 1024), NOW).id, 'r1');
+  assert.equal(parseRequest('flush', padded(256 * 1024), MOMENT).id, 'r1');
   const tooLong = padded(256 * 1024 + 1);
-  assert.throws(() => parseRequest('flush', tooLong, NOW), {
+  assert.throws(() => parseRequest('flush', tooLong, MOMENT), {
     code: 'REQUEST_NOT_JSON',
     message: /262145 bytes/,
   });
@@ -108,7 +126,7 @@ test('an unknown key is named, with those that are known', () => {
     ['search', '{"id":"a","stream":"b","constructor":1}', /no key "constructor"/],
   ];
   for (const [op, text, message] of cases) {
-    assert.throws(() => parseRequest(op, bytes(text), NOW), { code: 'REQUEST_INVALID', message }, text);
+    assert.throws(() => parseRequest(op, bytes(text), MOMENT), { code: 'REQUEST_INVALID', message }, text);
   }
 });
 
@@ -144,7 +162,7 @@ test('a wrong value is named, with what would be right', () => {
     );
   }
   const endless = bytes('{"id":"a","stream":"b","rate":1e999}');
-  assert.throws(() => parseRequest('replay', endless, NOW), {
+  assert.throws(() => parseRequest('replay', endless, MOMENT), {
     code: 'REQUEST_INVALID',
     message: /not Infinity/,
   });
@@ -168,14 +186,14 @@ test('a bad range is named', () => {
     const request = bytes(`{"id":"a","stream":"b","ranges":${ranges}}`);
     for (const op of ['search', 'replay', 'files'] as const) {
       assert.throws(
-        () => parseRequest(op, request, NOW),
+        () => parseRequest(op, request, MOMENT),
         { code: 'REQUEST_BAD_RANGE', message },
         ranges.slice(0, 99),
       );
     }
   }
   const most = { id: 'a', stream: 'b', ranges: Array(1000).fill({}) };
-  assert.equal(parseRequest('search', bytes(JSON.stringify(most)), NOW).ranges.length, 1000);
+  assert.equal(parseRequest('search', bytes(JSON.stringify(most)), MOMENT).ranges.length, 1000);
 });
 
 test('hostile shapes end in a short error, without deep recursion', () => {
@@ -193,7 +211,7 @@ test('hostile shapes end in a short error, without deep recursion', () => {
   ]) {
     const request = bytes(`{"id":"a","stream":"b",${part}}`);
     assert.throws(
-      () => parseRequest('replay', request, NOW),
+      () => parseRequest('replay', request, MOMENT),
       (error: Error & { code: string }) => error.code === 'REQUEST_INVALID' && error.message.length < 400,
       part.slice(0, 40),
     );

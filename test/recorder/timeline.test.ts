@@ -29,6 +29,18 @@ test('a correction holds from its own key on', () => {
   });
 });
 
+test('what was in doubt before the first key is told again: an earlier file may know less', () => {
+  const corrections = [
+    { from: 0, offset: 0 },
+    { from: 10, offset: 90, doubt: 'settled' },
+    { from: 20, offset: 95, doubt: 'settled' },
+    { from: 30, offset: 99 },
+    { from: 40, offset: 80 },
+  ] as const;
+  const { corrections: told } = JSON.parse(new Timeline(0, corrections).record(45, 50));
+  assert.deepEqual(told, [corrections[1], corrections[2], corrections[4]]);
+});
+
 test('later corrections replace all; without any, key is wall time', () => {
   const timeline = new Timeline(0, []);
   assert.deepEqual(JSON.parse(timeline.record(5, 6)), {
