@@ -152,6 +152,7 @@ export class App {
       },
       stream: (name) => streams.exchange.get(name),
       flush: (name) => streams.flush(name),
+      status: (name) => streams.status(name),
       pathOf: (file) => join(config.dataDir, file.path),
       hash: (file) => streams.hash(file),
       reply: replyBy(this.broker, log),

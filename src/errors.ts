@@ -86,7 +86,7 @@ export const ERRORS = {
     status: 400,
   },
   REQUEST_UNKNOWN: {
-    message: '"%s" is not a request; known are $STREAM/search, replay, flush and files',
+    message: '"%s" is not a request; known are $STREAM/search, replay, flush, files and status',
     reason: 0x83,
     status: 404,
   },

@@ -16,6 +16,7 @@ import type { CommittedFile } from './recorder/file.js';
 import { within } from './recorder/keeper.js';
 import type { FlushInfo, RecorderModules, Restored, StreamCount, Task } from './recorder/protocol.js';
 import { Recorder } from './recorder/recorder.js';
+import { type RecoveryReport, type StreamStatus, statusOf } from './stream-status.js';
 import { VERSION } from './version.js';
 
 export interface StreamsOptions {
@@ -46,6 +47,7 @@ interface Held {
   /** What the process before has left in its journal is in files. */
   readonly whenRestored: Promise<void>;
   readonly restored: () => void;
+  readonly recovery: RecoveryReport;
 }
 
 /** The streams of a running broker: exchange, recorder and catalogue tied together. */
@@ -123,8 +125,15 @@ export class Streams {
     });
     if (handover !== null) restored();
     const disk = this.#policyOf(stream, config);
-    this.#held.set(name, { config, stream, handover, disk, whenRestored, restored });
     const crash = this.#crashOf(name);
+    const recovery = {
+      running: handover === null,
+      messages: 0,
+      files: 0,
+      tornBytes: 0,
+      lostAtMostMs: widthMs(crash),
+    };
+    this.#held.set(name, { config, stream, handover, disk, whenRestored, restored, recovery });
     if (crash !== null && handover !== null) stream.addGap(crash);
     else if (crash !== null) stream.recovering = { ...crash, reason: 'being-recovered' };
     this.#retain(name);
@@ -173,6 +182,13 @@ export class Streams {
     const failures = new Map<string, string>();
     for (const [name, { disk }] of this.#held) if (disk.failure !== null) failures.set(name, disk.failure);
     return failures;
+  }
+
+  /** How a stream is. Throws STREAM_NOT_FOUND. */
+  status(name: string): StreamStatus {
+    const stream = this.exchange.get(name);
+    const { config, disk, recovery } = this.#held.get(name)!;
+    return statusOf(stream, config, disk, this.#options.catalog.totals(name), recovery);
   }
 
   /** Writes everything, at most for so long; answers with what is in no file. */
@@ -273,9 +289,17 @@ export class Streams {
       );
     }
     const held = this.#held.get(name);
-    if (held === undefined || left > 0) return;
-    const { stream } = held;
+    if (held === undefined) return;
+    const { stream, recovery } = held;
+    recovery.messages += file?.rows ?? 0;
+    recovery.files += file === null ? 0 : 1;
+    recovery.tornBytes += torn;
+    if (left > 0) return;
     const crash = this.#crashOf(name);
+    recovery.running = false;
+    recovery.lostAtMostMs = widthMs(crash);
+    if (this.#options.afterCrash)
+      log.warn({ stream: name, ...recovery }, 'the process before did not end in order');
     stream.recovering = null;
     if (crash !== null) stream.addGap(crash);
     for (const follower of stream.followers) follower.written();
@@ -337,4 +361,8 @@ export class Streams {
       })
       .catch((error: unknown) => log.error({ stream: name, err: error }, 'old files could not be deleted'));
   }
+}
+
+function widthMs(gap: Gap | null): number {
+  return gap === null ? 0 : Math.ceil((gap.end + 1 - gap.start) / 1000);
 }

@@ -8,9 +8,11 @@ import { filesVerb } from './files.js';
 import { flushVerb } from './flush.js';
 import { passwdVerb } from './passwd.js';
 import { receiveVerb } from './receive.js';
+import { recoverVerb } from './recover.js';
 import { replayVerb } from './replay.js';
 import { searchVerb } from './search.js';
 import { startVerb } from './start.js';
+import { statusVerb } from './status.js';
 import type { Terminal } from './terminal.js';
 import { transferVerb } from './transfer.js';
 
@@ -21,8 +23,10 @@ const VERBS = [
   searchVerb,
   replayVerb,
   filesVerb,
+  statusVerb,
   transferVerb,
   receiveVerb,
+  recoverVerb,
   passwdVerb,
   aclVerb,
   demoVerb,

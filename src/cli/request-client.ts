@@ -8,7 +8,7 @@ import { type FoundMessage, foundMessage } from './message.js';
 import { Refusal } from './refusal.js';
 
 export interface Question {
-  readonly verb: 'search' | 'replay' | 'flush' | 'files';
+  readonly verb: 'search' | 'replay' | 'flush' | 'files' | 'status';
   readonly request: { readonly id: string; readonly stream: string };
   /** In the order of the keys. */
   readonly onMessage?: (message: FoundMessage) => void;

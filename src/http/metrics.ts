@@ -22,10 +22,13 @@ export class Metrics {
   constructor(measured: Measured) {
     const { bridges, catalog, streams } = measured;
     addSeries<StreamNow>(this.#registry, STREAM_SERIES, ['stream'], function* () {
-      const failures = streams.failures();
       for (const stream of streams.exchange.all()) {
         const { name } = stream;
-        yield [{ stream: name }, { stream, files: catalog.totals(name), failing: failures.has(name) }];
+        const { failure, recovery } = streams.status(name);
+        yield [
+          { stream: name },
+          { stream, files: catalog.totals(name), failing: failure !== null, recovery },
+        ];
       }
     });
     addSeries(this.#registry, BRIDGE_SERIES, ['bridge'], () =>

@@ -1,5 +1,6 @@
 import type { Totals } from '../catalog/catalog.js';
 import type { Stream } from '../exchange/stream.js';
+import type { RecoveryReport } from '../stream-status.js';
 import type { Series } from './series.js';
 
 /** A stream at the moment of a scrape. */
@@ -8,6 +9,7 @@ export interface StreamNow {
   readonly files: Totals;
   /** Its last file could not be written. */
   readonly failing: boolean;
+  readonly recovery: RecoveryReport;
 }
 
 /** Counters count since the start of the process. */
@@ -89,6 +91,30 @@ export const STREAM_SERIES: readonly Series<StreamNow>[] = [
     name: 'writer_failing',
     help: '1 while files cannot be written and are tried again, else 0.',
     read: ({ failing }) => Number(failing),
+  },
+  {
+    kind: 'gauge',
+    name: 'recovered_messages',
+    help: 'Messages that the process before had in its journal only, and that are in files now.',
+    read: ({ recovery }) => recovery.messages,
+  },
+  {
+    kind: 'gauge',
+    name: 'recovery_torn_bytes',
+    help: 'Bytes of that journal that were no whole block.',
+    read: ({ recovery }) => recovery.tornBytes,
+  },
+  {
+    kind: 'gauge',
+    name: 'recovery_lost_seconds',
+    help: 'Messages may be missing within so many seconds behind the last one of the process before; 0: none are.',
+    read: ({ recovery }) => recovery.lostAtMostMs / 1000,
+  },
+  {
+    kind: 'gauge',
+    name: 'recovering',
+    help: '1 while that journal is being put into files, else 0.',
+    read: ({ recovery }) => Number(recovery.running),
   },
   {
     kind: 'gauge',

@@ -1,4 +1,4 @@
-/** The requests on `$STREAM/search`, `replay`, `flush` and `files`: from JSON to checked values. */
+/** The requests on `$STREAM/search`, `replay`, `flush`, `files` and `status`: from JSON to checked values. */
 import { z } from 'zod';
 import { MqttStreamError, textOf } from '../errors.js';
 import { filterFault } from '../topics.js';
@@ -52,7 +52,11 @@ export interface FilesRequest extends Timed {
   readonly op: 'files';
 }
 
-export type Request = SearchRequest | ReplayRequest | FlushRequest | FilesRequest;
+export interface StatusRequest extends Common {
+  readonly op: 'status';
+}
+
+export type Request = SearchRequest | ReplayRequest | FlushRequest | FilesRequest | StatusRequest;
 export type RequestOp = Request['op'];
 
 const MAX_BYTES = 256 * 1024;
@@ -88,6 +92,7 @@ const SHAPES = {
   replay: z.strictObject({ ...filtered, rate: z.number().min(0).default(0) }),
   flush: z.strictObject(common),
   files: z.strictObject(timed),
+  status: z.strictObject(common),
 } as const satisfies Record<RequestOp, z.ZodObject>;
 
 /**
@@ -106,7 +111,8 @@ export function parseRequest(op: RequestOp, payload: Uint8Array, now: Moment): R
   const { data, error } = SHAPES[op].safeParse(input, { error: wording });
   if (error) throw new MqttStreamError('REQUEST_INVALID', [described(op, error.issues[0])]);
   const { ranges, time = 'wall' }: Partial<z.infer<typeof SHAPES.files>> = data;
-  return (op === 'flush' ? { op, ...data } : { op, ...data, ranges: resolved(ranges, now[time]) }) as Request;
+  const timeless = op === 'flush' || op === 'status';
+  return (timeless ? { op, ...data } : { op, ...data, ranges: resolved(ranges, now[time]) }) as Request;
 }
 
 /** The id of a request that may be bad in any other way, so that its answer finds the one who asked. */

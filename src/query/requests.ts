@@ -49,6 +49,8 @@ export interface RequestParts {
   readonly pace: Pace;
   /** Throws STREAM_NOT_FOUND. */
   readonly stream: (name: string) => QueriedStream;
+  /** How a stream is: JSON. */
+  readonly status: (stream: string) => object;
   /** The file that the flush made; null if there was nothing to write. */
   readonly flush: (stream: string) => Promise<FileEntry | null>;
   readonly pathOf: (file: FileEntry) => string;
@@ -90,6 +92,7 @@ export interface Result {
   readonly messages?: Replayed & { topic: string };
   readonly files?: readonly object[];
   readonly gaps?: readonly object[];
+  readonly status?: object;
   /** Where the wall time that was asked for is not key time: what turns the keys of the answer into wall time. */
   readonly corrections?: readonly object[];
   /** There may be more, on topics that who asks may not read. */
@@ -99,7 +102,7 @@ export interface Result {
 
 /** Bytes of a request that are written down. */
 const MOST_AUDITED = 1024;
-const OPS: readonly string[] = ['search', 'replay', 'flush', 'files'] satisfies RequestOp[];
+const OPS: readonly string[] = ['search', 'replay', 'flush', 'files', 'status'] satisfies RequestOp[];
 
 /** Answers what clients ask on `$STREAM/...`: always with a result, never by closing a connection. */
 export class Requests {
@@ -185,6 +188,8 @@ export class Requests {
         const file = await this.#parts.flush(stream.name);
         return { ...answer, files: file === null ? [] : [await this.#described(file, null)] };
       }
+      case 'status':
+        return { ...answer, status: this.#parts.status(stream.name) };
       case 'files': {
         if (!readsAll) throw new MqttStreamError('REQUEST_DENIED', [`read all of stream "${stream.name}"`]);
         const ranges = this.#keys(request);

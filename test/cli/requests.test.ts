@@ -55,6 +55,12 @@ test('search, flush, replay and files over one stream', async (t) => {
   assert.equal(flushed.code, 0);
   assert.match(flushed.out[0], /^\d+~\d+_\d+\.parquet {2}9 rows {2}\d+\.\d KB {2}[0-9a-f]{64}$/);
   assert.deepEqual((await ask('flush')).out, ['nothing to write: everything was in files']);
+  const status = (await ask('status')).out;
+  assert.match(status[0]!, /^state +ok$/);
+  assert.ok(
+    status.some((line) => /^files\.files +1$/.test(line)),
+    status.join('\n'),
+  );
 
   await publish(5);
   const found = await ask('search');

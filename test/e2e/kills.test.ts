@@ -1,6 +1,6 @@
 /**
  * kill -9 of the real process while clients publish, again and again on one data folder, at moments of a generator. In the end
- * DuckDB reads all files. MQTT_STREAM_KILLS: how often at each level, for a long run.
+ * DuckDB reads all files. TEST_KILLS: how often at each level, for a long run.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -10,7 +10,7 @@ import { generator } from '../catalog/generator.js';
 import { ask } from './answers.js';
 import { type StartedBroker, startBroker, temporaryFolder } from './process.js';
 
-const KILLS = Number(process.env.MQTT_STREAM_KILLS ?? 3);
+const KILLS = Number(process.env.TEST_KILLS ?? 3);
 /** Unacknowledged messages of one client. */
 const WINDOW = 20;
 const QOS = [0, 1, 2] as const;

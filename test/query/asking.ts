@@ -45,6 +45,7 @@ export class Asking {
         return world.stream;
       },
       flush: () => this.flush(),
+      status: () => ({ state: 'ok' }),
       hash: (file) => this.hash(file),
       // Wall time is key time.
       clock: {

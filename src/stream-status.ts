@@ -1,0 +1,62 @@
+import type { Totals } from './catalog/catalog.js';
+import type { StreamConfig } from './config/schema.js';
+import type { DiskPolicy, StreamState } from './disk-policy.js';
+import type { Stream } from './exchange/stream.js';
+
+/** What was found, at the start, of what the process before had not put into files. */
+export interface RecoveryReport {
+  /** Not all of the journal is in files yet. */
+  running: boolean;
+  messages: number;
+  files: number;
+  /** Bytes of the journal that were no whole block. */
+  tornBytes: number;
+  /** Messages may be missing within so many milliseconds behind the last one that is known; 0: none are. */
+  lostAtMostMs: number;
+}
+
+export interface StreamStatus {
+  readonly state: StreamState;
+  /** Why what was written last failed; null: it did not. */
+  readonly failure: string | null;
+  readonly durability: StreamConfig['durability'];
+  readonly onDiskFull: StreamConfig['onDiskFull'];
+  readonly overWriteBudget: boolean;
+  /** Messages since the start of the process. */
+  readonly messages: {
+    readonly captured: number;
+    readonly refused: number;
+    readonly dropped: number;
+    readonly tooLarge: number;
+    readonly deleted: number;
+  };
+  /** What is in no file. */
+  readonly ring: { readonly messages: number; readonly bytes: number };
+  readonly files: Totals;
+  readonly gaps: number;
+  readonly recovery: RecoveryReport;
+}
+
+export function statusOf(
+  stream: Stream,
+  config: StreamConfig,
+  disk: DiskPolicy,
+  files: Totals,
+  recovery: RecoveryReport,
+): StreamStatus {
+  const { ring, stats, gapCount: gaps } = stream;
+  const { durability, onDiskFull } = config;
+  const { captured, refused, dropped, tooLarge, deletedRows: deleted, overBudget } = stats;
+  return {
+    state: disk.state,
+    failure: disk.failure,
+    durability,
+    onDiskFull,
+    overWriteBudget: overBudget,
+    messages: { captured, refused, dropped, tooLarge, deleted },
+    ring: { messages: ring.written - ring.reusable, bytes: ring.pendingBytes },
+    files,
+    gaps,
+    recovery,
+  };
+}
