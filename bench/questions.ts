@@ -64,6 +64,11 @@ export const QUESTIONS = {
     onRequest: true,
     load: async () => (await import('./stalled.js')).stalled,
   },
+  durability: {
+    asks: 'What does it cost that acknowledged messages are safe?',
+    onRequest: true,
+    load: async () => (await import('./durability.js')).durability,
+  },
   sessions: {
     asks: 'What do sessions cost whose clients are away, over kill -9 and restart?',
     onRequest: true,

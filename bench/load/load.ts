@@ -1,5 +1,6 @@
 import { Child } from '../child.js';
 import { check } from '../question.js';
+import type { ClosedLoopPlan, ClosedLoopResult } from './closed-loop.js';
 import type { LoadOrder } from './load-process.js';
 import { checkFlow, type FlowPlan, type FlowResult } from './plan.js';
 
@@ -13,6 +14,12 @@ export class Load {
     const result = await this.#child.ask<FlowResult>(order, plan.seconds + 60);
     checkFlow(plan, result);
     return result;
+  }
+
+  /** Carries out a plan of publishers that wait for every acknowledgement. */
+  closedLoop(plan: ClosedLoopPlan): Promise<ClosedLoopResult> {
+    const order: LoadOrder = { kind: 'closed-loop', plan };
+    return this.#child.ask<ClosedLoopResult>(order, plan.seconds + 60);
   }
 
   /** Adds clients that do nothing. Throws `CheckFailed` unless the broker accepts them all. */
