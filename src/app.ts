@@ -188,6 +188,7 @@ export class App {
         bootId: time.bootId,
         catalog,
         clock,
+        files,
         reserve: config.disk.reserve,
         log,
         afterCrash,
@@ -392,7 +393,7 @@ export class App {
         .catch((error: unknown) => this.log.error({ err: error }, 'sessions could not be stored'));
       await this.#reader.close();
       // What is lost now shows as a gap after the next start, as after a crash.
-      await this.#clockStore.save(unwritten.length === 0);
+      await this.#clockStore.save(unwritten.length === 0 && this.streams.gapsSaved);
       return unwritten;
     } finally {
       for (const reject of this.#publishing) reject(new MqttStreamError('SHUTTING_DOWN'));

@@ -49,7 +49,7 @@ export class Bridges {
 
   /** Once the streams are there and before anything is published. Rejects with DATA_DIR_UNUSABLE. */
   async open(): Promise<void> {
-    const { bridges, broker, catalog, dataDir, log, newId, packetBytes, streams } = this.#options;
+    const { bridges, broker, dataDir, log, newId, packetBytes, streams } = this.#options;
     if (bridges.length === 0) return;
     const folder = join(dataDir, 'bridges');
     try {
@@ -63,9 +63,6 @@ export class Bridges {
     }
     streams.onRetired = (stream, files) => {
       for (const bridge of this.#bridges) bridge.retired(stream, files);
-    };
-    catalog.onDropped = (file) => {
-      for (const bridge of this.#bridges) bridge.dropped(file);
     };
     for (const { stream, files } of this.#retired.splice(0)) streams.onRetired(stream, files);
   }

@@ -111,7 +111,7 @@ export class DiskPolicy {
       );
       stream.stats.deletedFiles++;
       stream.stats.deletedRows += rows;
-      stream.addGap({ start: firstKey, end: lastKey, messages: rows, reason: 'deleted' });
+      stream.gaps.insert({ start: firstKey, end: lastKey, messages: rows, reason: 'deleted' });
       retry();
     } catch (error) {
       log.error({ stream: stream.name, error: textOf(error) }, 'no room could be made');

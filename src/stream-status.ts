@@ -44,7 +44,7 @@ export function statusOf(
   files: Totals,
   recovery: RecoveryReport,
 ): StreamStatus {
-  const { ring, stats, gapCount: gaps } = stream;
+  const { ring, stats, gaps } = stream;
   const { durability, onDiskFull } = config;
   const { captured, refused, dropped, tooLarge, deletedRows: deleted, overBudget } = stats;
   return {
@@ -56,7 +56,7 @@ export function statusOf(
     messages: { captured, refused, dropped, tooLarge, deleted },
     ring: { messages: ring.written - ring.reusable, bytes: ring.pendingBytes },
     files,
-    gaps,
+    gaps: gaps.count,
     recovery,
   };
 }

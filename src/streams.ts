@@ -7,10 +7,10 @@ import type { StreamConfig } from './config/schema.js';
 import { DiskPolicy, type StreamState } from './disk-policy.js';
 import { MqttStreamError } from './errors.js';
 import { Exchange } from './exchange/exchange.js';
-import type { Gap } from './exchange/gaps.js';
 import { Handover, type TakeBatch } from './exchange/handover.js';
 import { Safety } from './exchange/safety.js';
 import { type Sink, Stream } from './exchange/stream.js';
+import { GapLogs, type GapLogsFiles } from './gap-logs.js';
 import type { Logger } from './log.js';
 import type { CommittedFile } from './recorder/file.js';
 import { within } from './recorder/keeper.js';
@@ -26,6 +26,7 @@ export interface StreamsOptions {
   readonly reserve: number;
   readonly catalog: Catalog;
   readonly clock: Clock;
+  readonly files: GapLogsFiles;
   readonly log: Logger;
   /** The process before ended without writing what its rings held. */
   readonly afterCrash: boolean;
@@ -47,6 +48,8 @@ interface Held {
   /** What the process before has left in its journal is in files. */
   readonly whenRestored: Promise<void>;
   readonly restored: () => void;
+  /** Some of what the process before has left could not be read. */
+  unreadable: boolean;
   readonly recovery: RecoveryReport;
 }
 
@@ -56,26 +59,26 @@ export class Streams {
   readonly #options: StreamsOptions;
   /** Until all of it is written: longer than the exchange knows it. */
   readonly #held = new Map<string, Held>();
-  /** No key up to this one was given by this process. */
-  readonly #lastKeyBefore: number;
   /** Files are over the limits and not listed any more. */
   onRetired: (stream: string, files: readonly FileEntry[]) => void = () => {};
   /** The disk fails a stream, or does not any more. */
   onState: (stream: string, state: StreamState) => void = () => {};
   #retention!: NodeJS.Timeout;
   #recorder!: Recorder;
+  #gapLogs!: GapLogs;
+  #gapsSaved = false;
 
   private constructor(options: StreamsOptions) {
     this.#options = options;
     this.exchange = new Exchange((stream, error) =>
       options.log.debug({ stream, err: error }, 'publishers go on waiting for room'),
     );
-    this.#lastKeyBefore = options.clock.last;
   }
 
   static async start(options: StreamsOptions): Promise<Streams> {
     const streams = new Streams(options);
     const { bootId, clock, dataDir, log, reserve, recorderModules: modules } = options;
+    streams.#gapLogs = await GapLogs.open({ ...options, lastKeyBefore: clock.last });
     streams.#recorder = await Recorder.start({
       dataDir,
       bootId,
@@ -109,7 +112,7 @@ export class Streams {
     const { name } = config;
     const { catalog, onBatch } = this.#options;
     if (this.#held.has(name)) throw new MqttStreamError('STREAM_EXISTS', [name]);
-    const stream = new Stream(config);
+    const stream = new Stream(config, this.#gapLogs.of(name));
     const handover =
       config.ring.whenFull === 'return' && onBatch !== undefined
         ? this.#handover(stream, config, onBatch)
@@ -125,17 +128,26 @@ export class Streams {
     });
     if (handover !== null) restored();
     const disk = this.#policyOf(stream, config);
-    const crash = this.#crashOf(name);
     const recovery = {
       running: handover === null,
       messages: 0,
       files: 0,
       tornBytes: 0,
-      lostAtMostMs: widthMs(crash),
+      lostAtMostMs: 0,
     };
-    this.#held.set(name, { config, stream, handover, disk, whenRestored, restored, recovery });
-    if (crash !== null && handover !== null) stream.addGap(crash);
-    else if (crash !== null) stream.recovering = { ...crash, reason: 'being-recovered' };
+    this.#held.set(name, {
+      config,
+      stream,
+      handover,
+      disk,
+      whenRestored,
+      restored,
+      recovery,
+      unreadable: false,
+    });
+    this.#gapLogs.begin(stream);
+    recovery.lostAtMostMs = this.#gapLogs.crashMs(stream);
+    stream.recovering = handover === null;
     this.#retain(name);
     this.onState(name, 'ok');
     return stream;
@@ -184,6 +196,11 @@ export class Streams {
     return failures;
   }
 
+  /** After `close`: all that is missing is on the disk. */
+  get gapsSaved(): boolean {
+    return this.#gapsSaved;
+  }
+
   /** How a stream is. Throws STREAM_NOT_FOUND. */
   status(name: string): StreamStatus {
     const stream = this.exchange.get(name);
@@ -215,6 +232,7 @@ export class Streams {
     const { unwritten } = await this.#recorder.close(left());
     for (const { stream, messages } of unwritten) rest.set(stream, (rest.get(stream) ?? 0) + messages);
     await this.#options.catalog.idle();
+    this.#gapsSaved = (await within(left(), this.#gapLogs.close())) ?? false;
     return [...rest]
       .filter(([, messages]) => messages > 0)
       .map(([stream, messages]) => ({ stream, messages }));
@@ -279,7 +297,7 @@ export class Streams {
   }
 
   /** What an earlier process had in its journal is in files now. */
-  #restored(name: string, { file, torn, left }: Restored): void {
+  #restored(name: string, { file, torn, left, unreadable }: Restored): void {
     const { catalog, log } = this.#options;
     if (file !== null) catalog.add({ ...file, stream: name });
     if (file !== null || torn > 0) {
@@ -291,30 +309,20 @@ export class Streams {
     const held = this.#held.get(name);
     if (held === undefined) return;
     const { stream, recovery } = held;
+    held.unreadable ||= unreadable;
     recovery.messages += file?.rows ?? 0;
     recovery.files += file === null ? 0 : 1;
     recovery.tornBytes += torn;
     if (left > 0) return;
-    const crash = this.#crashOf(name);
+    this.#gapLogs.narrow(stream, held.unreadable);
+    stream.recovering = false;
     recovery.running = false;
-    recovery.lostAtMostMs = widthMs(crash);
+    recovery.lostAtMostMs = this.#gapLogs.crashMs(stream);
     if (this.#options.afterCrash)
       log.warn({ stream: name, ...recovery }, 'the process before did not end in order');
-    stream.recovering = null;
-    if (crash !== null) stream.addGap(crash);
     for (const follower of stream.followers) follower.written();
     held.restored();
     this.#retain(name);
-  }
-
-  /** What came behind the last message that is known, until the process before ended; null: nothing. */
-  #crashOf(name: string): Gap | null {
-    const { afterCrash, catalog } = this.#options;
-    const end = this.#lastKeyBefore;
-    // Others may have been written since.
-    const last = catalog.files(name).findLast(({ lastKey }) => lastKey <= end);
-    const start = (last?.lastKey ?? -1) + 1;
-    return afterCrash && start <= end ? { start, end, messages: null, reason: 'crash' } : null;
   }
 
   #failed(name: string, what: Task, text: string, full: boolean): void {
@@ -357,12 +365,10 @@ export class Streams {
     catalog
       .retain(name, config.retention, clock.now(), (key) => clock.ageOf(key))
       .then((files) => {
-        if (files.length > 0) this.onRetired(name, files);
+        if (files.length === 0) return;
+        this.#gapLogs.of(name).forget(Math.max(...files.map(({ lastKey }) => lastKey)));
+        this.onRetired(name, files);
       })
       .catch((error: unknown) => log.error({ stream: name, err: error }, 'old files could not be deleted'));
   }
-}
-
-function widthMs(gap: Gap | null): number {
-  return gap === null ? 0 : Math.ceil((gap.end + 1 - gap.start) / 1000);
 }

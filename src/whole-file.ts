@@ -3,7 +3,7 @@ export interface WholeFiles {
   open(
     path: string,
     flags: string,
-    mode: number,
+    mode?: number,
   ): Promise<{ writeFile(text: string): Promise<void>; sync(): Promise<void>; close(): Promise<void> }>;
   rename(from: string, to: string): Promise<void>;
 }

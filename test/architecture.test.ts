@@ -64,7 +64,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ring: ['errors.ts'],
   catalog: ['errors.ts'],
   recorder: ['ring', 'catalog', 'thread-priority.ts', 'errors.ts'],
-  exchange: ['ring', 'clock', 'recorder', 'topics.ts', 'both.ts', 'errors.ts'],
+  exchange: ['ring', 'clock', 'recorder', 'topics.ts', 'both.ts', 'whole-file.ts', 'errors.ts'],
   query: ['ring', 'catalog', 'clock', 'exchange', 'thread-priority.ts', 'topics.ts', 'audit.ts', 'errors.ts'],
   transfer: ['topics.ts', 'errors.ts'],
   bridge: [
@@ -80,6 +80,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   broker: ['topics.ts', 'addresses.ts', 'audit.ts', 'both.ts', 'errors.ts'],
   config: ['topics.ts', 'addresses.ts', 'errors.ts'],
+  doctor: ['catalog', 'clock', 'recorder', 'exchange', 'query', 'broker', 'data-dir.ts', 'errors.ts'],
 };
 
 for (const [folder, allowed] of Object.entries(MAY_IMPORT)) {

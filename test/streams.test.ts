@@ -27,6 +27,7 @@ async function rig(t: TestContext, more: Partial<StreamsOptions> = {}) {
     reserve: 0,
     catalog,
     clock,
+    files,
     log: log.log,
     afterCrash: false,
     recorderModules: disk.modules,

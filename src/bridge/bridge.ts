@@ -125,11 +125,6 @@ export class Bridge {
     if (this.#source instanceof Follower && this.#source.stream === stream) this.#source.retired(files);
   }
 
-  /** A file that turned out to be corrupt. */
-  dropped(file: FileEntry): void {
-    if (this.#source instanceof Follower && this.#source.stream === file.stream) this.#source.dropped(file);
-  }
-
   async close(): Promise<void> {
     await this.#source.close();
     await this.#remote.close();

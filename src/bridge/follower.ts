@@ -84,7 +84,7 @@ export class Follower implements Source, StreamFollower {
   down(): void {
     this.#epoch++;
     this.#progress.restart();
-    for (const file of this.#leaving.splice(0)) this.#gone(file, 'retention');
+    for (const file of this.#leaving.splice(0)) this.#gone(file);
     this.wake();
   }
 
@@ -128,13 +128,8 @@ export class Follower implements Source, StreamFollower {
     for (const file of files) {
       // One that is being read stays until that is done.
       if (connected && file.firstKey <= this.#progress.read) this.#leaving.push(file);
-      else this.#gone(file, 'retention');
+      else this.#gone(file);
     }
-  }
-
-  /** A file that turned out to be corrupt. */
-  dropped(file: FileEntry): void {
-    this.#gone(file, 'corrupt');
   }
 
   async #run(): Promise<void> {
@@ -205,10 +200,11 @@ export class Follower implements Source, StreamFollower {
     return true;
   }
 
-  #gone({ firstKey, lastKey, rows }: FileEntry, reason: string): void {
+  #gone({ firstKey, lastKey, rows }: FileEntry): void {
     const { read } = this.#progress;
     if (lastKey <= read) return;
-    this.#parts.missing.tell({ start: Math.max(firstKey, read + 1), end: lastKey, messages: rows, reason });
+    const start = Math.max(firstKey, read + 1);
+    this.#parts.missing.tell({ start, end: lastKey, messages: rows, reason: 'retention' });
   }
 
   /** The key of the next message that was not looked at, about; null: there is none. */

@@ -33,8 +33,14 @@ export function isCorrupt(thrown: unknown): boolean {
   return thrown instanceof MqttStreamError && thrown.code === 'FILE_CORRUPT';
 }
 
-/** Takes a committed file in, or says in the log why not. Never throws for what the file is. */
-export async function acceptCommitted(place: Place, candidate: Candidate): Promise<Accepted | null> {
+/**
+ * Takes a committed file in, or says in the log why not; `'dropped'`: it is one, but cannot be read. Never throws for
+ * what the file is.
+ */
+export async function acceptCommitted(
+  place: Place,
+  candidate: Candidate,
+): Promise<Accepted | 'dropped' | null> {
   const { stream, folder, name } = candidate;
   const { log } = place;
   const path = `${folder}/${name}`;
@@ -49,7 +55,7 @@ export async function acceptCommitted(place: Place, candidate: Candidate): Promi
     // Only contents are a reason to set a file aside: a failing disk may be readable after the next start.
     if (isCorrupt(error)) await setAside(place, path, textOf(error));
     else log.error({ stream, file: path, error: textOf(error) }, 'a file cannot be opened and is not served');
-    return null;
+    return 'dropped';
   }
   if (footer === null || footer.stream !== stream) {
     log.warn(

@@ -1,7 +1,13 @@
 /** The catalogue of committed files: which there are, what keys they hold, how long they stay. */
 import { MqttStreamError } from '../errors.js';
 import { Disposal } from './disposal.js';
-import { type ClockRecord, compareEntries, type FileEntry, type KeyRange } from './entry.js';
+import {
+  type ClockRecord,
+  compareEntries,
+  type DroppedFile,
+  type FileEntry,
+  type KeyRange,
+} from './entry.js';
 import type { Place } from './place.js';
 import { setAside } from './quarantine.js';
 import { expired, type Retention } from './retention.js';
@@ -23,12 +29,15 @@ export class Catalog {
   readonly #shelves = new Map<string, Shelf>();
   readonly #highestSeq = new Map<string, number>();
   readonly #corrections: readonly ClockRecord[];
+  /** Files that were found corrupt at the start, now or earlier, or could not be opened. */
+  readonly dropped: readonly DroppedFile[];
   /** A file turned out to be corrupt and is not listed any more. */
-  onDropped: (entry: FileEntry) => void = () => {};
+  onDropped: (file: DroppedFile) => void = () => {};
   #maxKey = 0;
 
-  private constructor(place: Place, { accepted, seqs }: Scanned) {
+  private constructor(place: Place, { accepted, dropped, seqs }: Scanned) {
     this.#place = place;
+    this.dropped = dropped;
     this.#disposal = new Disposal(place);
     for (const { stream, seq } of seqs) this.#sawSeq(stream, seq);
     const files = [...accepted].sort((a, b) => compareEntries(a.entry, b.entry));

@@ -16,6 +16,12 @@ export interface FileEntry {
   sha256: string | null;
 }
 
+/** A file that was committed and is not served: it cannot be read. */
+export type DroppedFile = Pick<FileEntry, 'stream' | 'firstKey' | 'lastKey'> & {
+  /** null: not known. */
+  readonly rows: number | null;
+};
+
 /** Keys from `start` to `end`, both inclusive. One with `start > end` holds none. */
 export interface KeyRange {
   readonly start: number;

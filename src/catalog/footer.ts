@@ -136,6 +136,6 @@ function clockOf(ours: ReadonlyMap<string, string>): Footer['clock'] {
   }
 }
 
-function corrupt(path: string, reason: string, cause?: unknown): MqttStreamError {
+function corrupt(path: string, reason: string, cause: unknown = new Error(reason)): MqttStreamError {
   return new MqttStreamError('FILE_CORRUPT', [path, reason], { cause });
 }

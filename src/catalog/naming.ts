@@ -10,6 +10,8 @@ export const PARQUET_SUFFIX = '.parquet';
 export const TEMP_SUFFIX = '.tmp';
 /** A file that cannot be read is kept as `<name>.parquet.corrupt`. */
 export const CORRUPT_SUFFIX = '.corrupt';
+/** What a stream is missing; beside its date folders. */
+export const GAPS_FILE = 'gaps.log';
 
 /** Beside the date folders of a stream. */
 export const JOURNAL_FOLDER = 'journal';

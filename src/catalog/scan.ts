@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { MqttStreamError, textOf } from '../errors.js';
 import { type Accepted, acceptCommitted, type Candidate } from './candidate.js';
+import type { DroppedFile } from './entry.js';
 import {
   CORRUPT_SUFFIX,
   isDateFolder,
@@ -20,6 +21,8 @@ const CONCURRENCY = 8;
 
 export interface Scanned {
   readonly accepted: readonly Accepted[];
+  /** Those that cannot be read, as far as their names tell keys; also those that were set aside earlier. */
+  readonly dropped: readonly DroppedFile[];
   /** The sequence numbers in all names, also of files that are not served: none is to be used again. */
   readonly seqs: readonly { readonly stream: string; readonly seq: number }[];
 }
@@ -28,7 +31,12 @@ export interface Scanned {
 export async function scan(place: Place): Promise<Scanned> {
   const candidates = await list(place);
   const files = candidates.filter(({ name }) => name.endsWith(PARQUET_SUFFIX));
-  const accepted = await acceptAll(place, files);
+  const { accepted, dropped } = await acceptAll(place, files);
+  for (const candidate of candidates) {
+    const { name } = candidate;
+    if (name.endsWith(PARQUET_SUFFIX + CORRUPT_SUFFIX))
+      dropped.push({ ...candidate, name: name.slice(0, -CORRUPT_SUFFIX.length) });
+  }
   // One after the other, after all committed files: whether a temporary file is needed depends on the rest.
   for (const candidate of candidates) {
     if (!candidate.name.endsWith(PARQUET_SUFFIX + TEMP_SUFFIX)) continue;
@@ -36,21 +44,33 @@ export async function scan(place: Place): Promise<Scanned> {
     const recovered = await acceptTemporary(place, candidate, entries);
     if (recovered !== null) accepted.push(recovered);
   }
-  return { accepted, seqs: candidates.map(({ stream, name }) => ({ stream, seq: seqOf(name) })) };
+  const seqs = candidates.map(({ stream, name }) => ({ stream, seq: seqOf(name) }));
+  return { accepted, dropped: dropped.flatMap(droppedFile), seqs };
 }
 
-async function acceptAll(place: Place, candidates: readonly Candidate[]): Promise<Accepted[]> {
-  const found: Accepted[] = [];
+function droppedFile({ stream, name }: Candidate): DroppedFile[] {
+  const label = parseFileName(name);
+  if (label === null) return [];
+  return [{ stream, firstKey: label.firstKey, lastKey: label.lastKey, rows: null }];
+}
+
+async function acceptAll(
+  place: Place,
+  candidates: readonly Candidate[],
+): Promise<{ accepted: Accepted[]; dropped: Candidate[] }> {
+  const accepted: Accepted[] = [];
+  const dropped: Candidate[] = [];
   const waiting = candidates.values();
   const work = async () => {
     // All workers draw from the one iterator.
     for (const candidate of waiting) {
       const file = await acceptCommitted(place, candidate);
-      if (file !== null) found.push(file);
+      if (file === 'dropped') dropped.push(candidate);
+      else if (file !== null) accepted.push(file);
     }
   };
   await Promise.all(Array.from({ length: CONCURRENCY }, work));
-  return found;
+  return { accepted, dropped };
 }
 
 function seqOf(name: string): number {

@@ -3,6 +3,7 @@ import { VERSION } from '../version.js';
 import { aclVerb } from './acl.js';
 import { checkVerb } from './check.js';
 import { demoVerb } from './demo.js';
+import { doctorVerb } from './doctor.js';
 import { OK, reportFailure } from './failure.js';
 import { filesVerb } from './files.js';
 import { flushVerb } from './flush.js';
@@ -26,6 +27,7 @@ const VERBS = [
   statusVerb,
   transferVerb,
   receiveVerb,
+  doctorVerb,
   recoverVerb,
   passwdVerb,
   aclVerb,

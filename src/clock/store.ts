@@ -137,7 +137,8 @@ async function readText(path: string, files: ClockFiles): Promise<string | null>
   }
 }
 
-function parseState(
+/** null, and a warning, for what is none. */
+export function parseState(
   text: string,
   path: string,
   log: { warn(what: object, text: string): void },

@@ -77,13 +77,13 @@ export class Stream {
   sink: Sink = NO_SINK;
   readonly stats = new StreamStats();
   readonly followers = new Set<StreamFollower>();
+  readonly gaps: Gaps;
   /** null: what is acknowledged is in the ring, and no more is promised. */
   safety: Safety | null = null;
-  /** What the process before may have left in its journal, as long as that is not known. */
-  recovering: Gap | null = null;
+  /** What a process before has left in its journal is not all in files yet: gaps of crashes may become smaller. */
+  recovering = false;
   /** Messages that the recorder was shown. */
   #published = 0;
-  readonly #gaps = new Gaps();
   readonly #include: ((topic: string) => boolean)[];
   readonly #exclude: ((topic: string) => boolean)[];
   /** Messages that wait for room. */
@@ -91,13 +91,14 @@ export class Stream {
   /** Where the ring was at the last refusal of each kind: those with nothing captured between them are one gap. */
   readonly #refusedAt = new Map<GapReason, number>();
   /** The message given up last, and whether the recorder had taken it over. */
-  #givenUp = -1;
+  #givenUp = Number.NaN;
   #givenUpTaken = false;
   /** Overwritten, but the recorder has them. Ascending. */
   #beingWritten: Run[] = [];
 
-  constructor(options: StreamOptions) {
+  constructor(options: StreamOptions, gaps = new Gaps()) {
     this.name = options.name;
+    this.gaps = gaps;
     this.options = options;
     this.holdsPublishers = this.#wouldHold();
     this.ring = new RingWriter(allocateRing(options.ring.messages, options.ring.bytes));
@@ -178,6 +179,7 @@ export class Stream {
   /** Messages up to sequence `upTo` are in files, the last of them with key `lastKey`. */
   committed(upTo: number, lastKey: number): void {
     this.ring.commit(upTo);
+    this.gaps.settle(lastKey);
     this.safety?.reached(upTo);
     this.#beingWritten = this.#beingWritten.filter(({ to }) => to >= upTo);
     const [first] = this.#beingWritten;
@@ -191,26 +193,21 @@ export class Stream {
     for (const run of this.#beingWritten) {
       const gap = gapOf(run, 'lost');
       this.stats.dropped += gap.messages;
-      this.#gaps.insert(gap);
+      this.gaps.insert(gap);
     }
     this.#beingWritten = [];
   }
 
-  addGap(gap: Gap): void {
-    this.#gaps.insert(gap);
-  }
-
-  get gapCount(): number {
-    return this.#gaps.count;
-  }
-
   gapsWithin(ranges: readonly KeyRange[]): Gap[] {
-    const passing: Gap[] = this.#beingWritten.map((run) => gapOf(run, 'being-written'));
-    if (this.recovering !== null) passing.push(this.recovering);
-    const open = passing.filter((gap) =>
-      ranges.some(({ start, end }) => gap.start <= end && gap.end >= start),
-    );
-    return [...this.#gaps.within(ranges), ...open].sort((a, b) => a.start - b.start);
+    const open = this.#beingWritten
+      .filter((gap) => ranges.some(({ start, end }) => gap.start <= end && gap.end >= start))
+      .map((run) => gapOf(run, 'being-written'));
+    const gaps = this.gaps.within(ranges);
+    if (this.recovering) {
+      for (const [i, gap] of gaps.entries())
+        if (gap.reason === 'crash') gaps[i] = { ...gap, reason: 'being-recovered' };
+    }
+    return [...gaps, ...open].sort((a, b) => a.start - b.start);
   }
 
   get stopped(): boolean {
@@ -239,7 +236,7 @@ export class Stream {
   }
 
   #refused(key: number, reason: 'rejected' | 'too-large' | 'stopped'): void {
-    this.#gaps.add(key, reason, this.#refusedAt.get(reason) === this.ring.written);
+    this.gaps.add(key, reason, this.#refusedAt.get(reason) === this.ring.written);
     this.#refusedAt.set(reason, this.ring.written);
   }
 
@@ -252,7 +249,7 @@ export class Stream {
     const run = this.#beingWritten.at(-1);
     if (!taken) {
       this.stats.dropped++;
-      this.#gaps.add(key, 'dropped', follows);
+      this.gaps.add(key, 'dropped', follows);
     } else if (follows && run !== undefined) {
       run.to = sequence;
       run.end = key;

@@ -186,6 +186,6 @@ export const STREAM_SERIES: readonly Series<StreamNow>[] = [
     kind: 'gauge',
     name: 'gaps',
     help: 'Stretches of time in which messages are missing.',
-    read: ({ stream }) => stream.gapCount,
+    read: ({ stream }) => stream.gaps.count,
   },
 ];

@@ -120,6 +120,8 @@ export interface Restored {
   readonly file: CommittedFile | null;
   /** Bytes that were no whole block. */
   readonly torn: number;
+  /** It was no segment, and was set aside. */
+  readonly unreadable: boolean;
   /** Segments that are not read yet; 0: this was the last one, or there was none. */
   readonly left: number;
 }

@@ -15,6 +15,8 @@ import { WaitingFlushes } from './waiting.js';
 /** What one call of the encoder is given at most, except for a single message that is larger. */
 export const MOST_RAW_BYTES = 64 * 1024 * 1024;
 
+const NOTHING_FOUND = { file: null, torn: 0, unreadable: false };
+
 /** How much longer messages wait for their file while more was written than may be. */
 const PATIENCE = 10;
 
@@ -208,7 +210,7 @@ export class StreamRecording {
     const name = recovery.next;
     if (name === null) {
       this.#recovery = null;
-      post({ kind: 'restored', stream: this.name, file: null, torn: 0, left: 0 });
+      post({ kind: 'restored', stream: this.name, ...NOTHING_FOUND, left: 0 });
       return true;
     }
     this.#recovering.attempt(
@@ -219,13 +221,16 @@ export class StreamRecording {
             kind: 'remark',
             text: `the journal's segment ${name} of stream ${this.name} cannot be read`,
           });
+          const { left } = recovery;
+          post({ kind: 'restored', stream: this.name, ...NOTHING_FOUND, unreadable: true, left: left + 1 });
           return;
         }
         const file = found.batch.rows === 0 ? null : this.#makeFile(found.batch);
         if (found.shared) this.#keeping?.adopt(name);
         recovery.done(found.shared);
         if (recovery.left === 0) this.#recovery = null;
-        post({ kind: 'restored', stream: this.name, file, torn: found.torn, left: recovery.left });
+        const { torn } = found;
+        post({ kind: 'restored', stream: this.name, file, torn, unreadable: false, left: recovery.left });
       },
       () => 0,
     );

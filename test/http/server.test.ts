@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { createApp } from '../../src/app.js';
 import type { ConfigInput } from '../../src/config/schema.js';
@@ -10,8 +10,9 @@ import { MqttStreamError } from '../../src/errors.js';
 import { HttpInterface } from '../../src/http/server.js';
 import { createLog } from '../../src/log.js';
 
-async function app(t: TestContext, more: ConfigInput = {}) {
+async function app(t: TestContext, more: ConfigInput = {}, prepare = async (_folder: string) => {}) {
   const folder = await mkdtemp(join(tmpdir(), 'mqtt-stream-http-'));
+  await prepare(folder);
   const log = createLog({ level: 'silent', format: 'text' }, () => {});
   const running = await createApp(
     {
@@ -63,16 +64,18 @@ test('readyz is 503 while starting and stopping; healthz is not', async (t) => {
 });
 
 test('readyz lists streams that cannot be written, and stays 200', async (t) => {
-  const { app: running, url, folder } = await app(t);
-  await mkdir(join(folder, 'data', 'streams'), { recursive: true });
-  const obstacle = join(folder, 'data', 'streams', 'vehicle');
-  await writeFile(obstacle, '');
+  const obstacleIn = (folder: string) => join(folder, 'data', 'streams', 'vehicle');
+  const prepare = async (folder: string) => {
+    await mkdir(dirname(obstacleIn(folder)), { recursive: true });
+    await writeFile(obstacleIn(folder), '');
+  };
+  const { app: running, url, folder } = await app(t, {}, prepare);
   await running.publish({ topic: 'vehicle/a', payload: 'x' });
   assert.equal((await running.request('flush', { id: 'f', stream: 'vehicle' })).error?.code, 'FLUSH_FAILED');
   const ready = await fetch(`${url}/readyz`);
   assert.equal(ready.status, 200);
   assert.deepEqual(await ready.json(), { status: 'ready', failing: ['vehicle'] });
-  await rm(obstacle);
+  await rm(obstacleIn(folder));
   assert.equal((await running.request('flush', { id: 'f', stream: 'vehicle' })).ok, true);
   assert.deepEqual(await (await fetch(`${url}/readyz`)).json(), { status: 'ready', failing: [] });
 });

@@ -21,7 +21,7 @@ test('the result of a search is what the contract says, field by field', async (
   world.publishMany(4, 'vehicle/a');
   world.commit();
   world.publishMany(3, 'vehicle/b');
-  world.stream.addGap({ start: 1001, end: 1001, messages: 1, reason: 'too-large' });
+  world.stream.gaps.insert({ start: 1001, end: 1001, messages: 1, reason: 'too-large' });
   const request = { id: 'r-1', stream: 'vehicle', ranges: [{ start: 1002, end: 1005 }], topic: 'vehicle/+' };
   const name = '1000~1003_1.parquet';
   const file = { name, bytes: 100, sha256: '1'.padStart(64, '0'), rows: 4, firstKey: 1000, lastKey: 1003 };

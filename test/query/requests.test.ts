@@ -150,7 +150,7 @@ test('files: the list, of all times or of ranges, kept until their checksums are
     world.commit();
   }
   world.publishMany(2);
-  world.stream.addGap({ start: 1002, end: 1003, messages: 4, reason: 'dropped' });
+  world.stream.gaps.insert({ start: 1002, end: 1003, messages: 4, reason: 'dropped' });
   const all = await asking.ask('files', FINE);
   assert.deepEqual(
     all.files!.map((file) => (file as { firstKey: number }).firstKey),

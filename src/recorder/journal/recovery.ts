@@ -65,16 +65,16 @@ export class Recovery {
     const number = this.#numbers[0]!;
     const path = join(this.#folder, segmentName(number));
     const bytes = this.#bytes(path);
-    if (!isSegment(bytes, number)) {
-      // A crash may come before the header was written.
-      if (bytes.length >= SEGMENT_HEADER_BYTES) this.#disk.rename(path, path + CORRUPT_SUFFIX);
-      else this.#disk.remove(path);
-      this.#numbers.shift();
-      return null;
-    }
     const batch = this.#batch;
     const wanted = this.#wanted;
     batch.clear();
+    // A crash may come before the header was written.
+    if (bytes.length < SEGMENT_HEADER_BYTES) return { batch, shared: false, torn: bytes.length };
+    if (!isSegment(bytes, number)) {
+      this.#disk.rename(path, path + CORRUPT_SUFFIX);
+      this.#numbers.shift();
+      return null;
+    }
     let shared = false;
     const reader = new BlockReader(bytes, SEGMENT_HEADER_BYTES, number);
     const take = (parts: RecordParts) => {

@@ -49,7 +49,7 @@ test('becomes files, and is removed', () => {
 
 test('is not looked for in vain: an end is told where nothing was left', () => {
   assert.deepEqual(restart(new MemoryDisk()).restored, [
-    { kind: 'restored', stream: 'a', file: null, torn: 0, left: 0 },
+    { kind: 'restored', stream: 'a', file: null, torn: 0, unreadable: false, left: 0 },
   ]);
 });
 
