@@ -221,6 +221,7 @@ export class App {
         releaseDataDir,
       );
       await app.#open();
+      app.#loadFiles(opening.fromFiles);
       return app;
     } catch (error) {
       if (app !== null) {
@@ -412,6 +413,18 @@ export class App {
     await this.#transferClient?.close();
     await new Promise<void>((resolve) => this.broker.close(resolve));
     await listenersClosed;
+  }
+
+  /** `clock`: it goes by what files say. */
+  #loadFiles(clock: boolean): void {
+    const loaded = () => {
+      if (!clock || this.closing) return;
+      this.clock.learn(correctionsIn(this.catalog.corrections()));
+      this.streams.correct(this.clock.corrections);
+      this.#saveClock();
+    };
+    const failed = (error: unknown) => this.log.error({ err: error }, 'files could not be loaded');
+    this.catalog.load().then(loaded).catch(failed);
   }
 
   #saveClock(): void {

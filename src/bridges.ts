@@ -152,6 +152,7 @@ async function streamOf(
     },
     position: start.key,
     save: (key) => file.write({ stream: name, key }),
+    loaded: () => catalog.load(),
     now: () => clock.now(),
   };
 }

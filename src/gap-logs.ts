@@ -84,6 +84,16 @@ export class GapLogs {
     }
   }
 
+  /** All files of a stream are listed: what was restored by hand, or made again, is no gap any more. */
+  loaded(stream: string): void {
+    const gaps = this.#logs.get(stream)?.gaps;
+    if (gaps === undefined) return;
+    for (const gap of gaps.known().gaps) {
+      if (gap.reason === 'unreadable' && isListed(this.#options.catalog, stream, gap.start, gap.end))
+        gaps.replace(gap, []);
+    }
+  }
+
   /** For how long before this start messages of the stream may be missing, ms; 0: none are. */
   crashMs({ gaps }: Stream): number {
     const { lastKeyBefore } = this.#options;

@@ -37,6 +37,7 @@ export async function recoverFolder(
   const release = await holdDataDir(dataDir);
   try {
     const catalog = await Catalog.open({ dataDir, fs: files, log });
+    await catalog.load();
     const { clock } = await ClockStore.open(
       dataDir,
       time,
@@ -85,12 +86,13 @@ export async function recoverFolder(
       for (const name of streams) {
         // Nothing is captured: the smallest ring will do.
         const ring = new RingWriter(allocateRing(2, 4096));
-        const lastKey = catalog.files(name).at(-1)?.lastKey ?? -1;
+        const lastKey = catalog.lastKey(name) ?? -1;
         recorder.add(shapeOf(name), ring, catalog.nextSeq(name), lastKey);
       }
       await done;
     } finally {
       await recorder.close(1000);
+      await catalog.close();
     }
     return [...found.values()];
   } finally {

@@ -1,4 +1,4 @@
-import type { Totals } from './catalog/catalog.js';
+import type { Catalog, Totals } from './catalog/catalog.js';
 import type { StreamConfig } from './config/schema.js';
 import type { DiskPolicy, StreamState } from './disk-policy.js';
 import type { Stream } from './exchange/stream.js';
@@ -32,7 +32,8 @@ export interface StreamStatus {
   };
   /** What is in no file. */
   readonly ring: { readonly messages: number; readonly bytes: number };
-  readonly files: Totals;
+  /** `loading`: more of them, that are not looked at yet after the start. */
+  readonly files: Totals & { readonly loading: number };
   readonly gaps: number;
   readonly recovery: RecoveryReport;
 }
@@ -41,10 +42,10 @@ export function statusOf(
   stream: Stream,
   config: StreamConfig,
   disk: DiskPolicy,
-  files: Totals,
+  catalog: Catalog,
   recovery: RecoveryReport,
 ): StreamStatus {
-  const { ring, stats, gaps } = stream;
+  const { gaps, name, ring, stats } = stream;
   const { durability, onDiskFull } = config;
   const { captured, refused, dropped, tooLarge, deletedRows: deleted, overBudget } = stats;
   return {
@@ -55,7 +56,7 @@ export function statusOf(
     overWriteBudget: overBudget,
     messages: { captured, refused, dropped, tooLarge, deleted },
     ring: { messages: ring.written - ring.reusable, bytes: ring.pendingBytes },
-    files,
+    files: { ...catalog.totals(name), loading: catalog.loading(name) },
     gaps: gaps.count,
     recovery,
   };

@@ -12,6 +12,7 @@ import { Safety } from './exchange/safety.js';
 import { type Sink, Stream } from './exchange/stream.js';
 import { GapLogs, type GapLogsFiles } from './gap-logs.js';
 import type { Logger } from './log.js';
+import { Merges } from './merges.js';
 import type { CommittedFile } from './recorder/file.js';
 import { within } from './recorder/keeper.js';
 import type { FlushInfo, RecorderModules, Restored, StreamCount, Task } from './recorder/protocol.js';
@@ -34,8 +35,8 @@ export interface StreamsOptions {
   readonly recorderModules?: RecorderModules;
 }
 
-/** How often retention by age is looked at. */
-const RETAIN_EVERY_MS = 60_000;
+/** How often it is looked what is old, and what can be merged. */
+const LOOK_EVERY_MS = 60_000;
 /** Between two attempts to make room while closing. */
 const CLOSE_RETRY_MS = 50;
 
@@ -67,11 +68,17 @@ export class Streams {
   #recorder!: Recorder;
   #gapLogs!: GapLogs;
   #gapsSaved = false;
+  readonly #merges: Merges;
 
   private constructor(options: StreamsOptions) {
     this.#options = options;
     this.exchange = new Exchange((stream, error) =>
       options.log.debug({ stream, err: error }, 'publishers go on waiting for room'),
+    );
+    this.#merges = new Merges(
+      options,
+      (name) => this.#held.get(name),
+      (name, bytes) => this.#recorder.wrote(name, bytes),
     );
   }
 
@@ -100,9 +107,17 @@ export class Streams {
       },
       onReplaced: (lost) => streams.#replaced(lost),
     });
+    options.catalog.onLoaded = (name) => {
+      streams.#gapLogs.loaded(name);
+      streams.#retain(name);
+      streams.#merges.look(name);
+    };
     streams.#retention = setInterval(() => {
-      for (const name of streams.#held.keys()) streams.#retain(name);
-    }, RETAIN_EVERY_MS);
+      for (const name of streams.#held.keys()) {
+        streams.#retain(name);
+        streams.#merges.look(name);
+      }
+    }, LOOK_EVERY_MS);
     streams.#retention.unref();
     return streams;
   }
@@ -117,7 +132,7 @@ export class Streams {
       config.ring.whenFull === 'return' && onBatch !== undefined
         ? this.#handover(stream, config, onBatch)
         : null;
-    const lastKey = catalog.files(name).at(-1)?.lastKey ?? -1;
+    const lastKey = catalog.lastKey(name) ?? -1;
     if (handover === null) this.#recorder.add(config, stream.ring, catalog.nextSeq(name), lastKey);
     stream.sink = handover ?? this.#recording(stream);
     if (handover === null && config.durability !== 'none') stream.safety = new Safety();
@@ -169,6 +184,7 @@ export class Streams {
       throw error;
     }
     handover?.close();
+    this.#merges.remove(name);
     this.#held.delete(name);
   }
 
@@ -205,12 +221,13 @@ export class Streams {
   status(name: string): StreamStatus {
     const stream = this.exchange.get(name);
     const { config, disk, recovery } = this.#held.get(name)!;
-    return statusOf(stream, config, disk, this.#options.catalog.totals(name), recovery);
+    return statusOf(stream, config, disk, this.#options.catalog, recovery);
   }
 
   /** Writes everything, at most for so long; answers with what is in no file. */
   async close(timeoutMs: number): Promise<readonly StreamCount[]> {
     clearInterval(this.#retention);
+    const merged = this.#merges.close();
     const until = performance.now() + timeoutMs;
     const left = () => Math.max(0, until - performance.now());
     // Publishers that wait for room get it, as long as there is time.
@@ -231,7 +248,8 @@ export class Streams {
     }
     const { unwritten } = await this.#recorder.close(left());
     for (const { stream, messages } of unwritten) rest.set(stream, (rest.get(stream) ?? 0) + messages);
-    await this.#options.catalog.idle();
+    await merged;
+    await this.#options.catalog.close();
     this.#gapsSaved = (await within(left(), this.#gapLogs.close())) ?? false;
     return [...rest]
       .filter(([, messages]) => messages > 0)
@@ -257,6 +275,7 @@ export class Streams {
     stream.stats.journalSyncs += info.journalSyncs;
     this.exchange.admitWaiting();
     this.#retain(name);
+    this.#merges.look(name);
   }
 
   #handover(stream: Stream, { name, flush }: StreamConfig, take: TakeBatch): Handover {
@@ -314,14 +333,18 @@ export class Streams {
     recovery.files += file === null ? 0 : 1;
     recovery.tornBytes += torn;
     if (left > 0) return;
-    this.#gapLogs.narrow(stream, held.unreadable);
-    stream.recovering = false;
-    recovery.running = false;
-    recovery.lostAtMostMs = this.#gapLogs.crashMs(stream);
-    if (this.#options.afterCrash)
-      log.warn({ stream: name, ...recovery }, 'the process before did not end in order');
+    // What a thread of this process has left says nothing of the process before.
+    if (recovery.running) {
+      this.#gapLogs.narrow(stream, held.unreadable);
+      stream.recovering = false;
+      recovery.running = false;
+      recovery.lostAtMostMs = this.#gapLogs.crashMs(stream);
+      if (this.#options.afterCrash)
+        log.warn({ stream: name, ...recovery }, 'the process before did not end in order');
+    }
     for (const follower of stream.followers) follower.written();
     held.restored();
+    this.#merges.add(held.config);
     this.#retain(name);
   }
 
@@ -350,6 +373,8 @@ export class Streams {
   }
 
   #replaced(lost: readonly StreamCount[]): void {
+    // Until what the ended thread has left in a journal is in files, between others.
+    for (const name of this.#held.keys()) this.#merges.remove(name);
     for (const { stream: name } of lost) {
       const stream = this.#held.get(name)?.stream;
       if (stream === undefined) continue;

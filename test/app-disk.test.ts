@@ -315,7 +315,8 @@ test('drop-oldest-files: the oldest make room, are counted and a gap; the newest
   const { stats } = app.streams.exchange.get('vehicle');
   const sent: string[] = [];
   for (let i = 0; stats.deletedFiles < 5; i++) sent.push(...(await publishMany(app, `${i}-`, 100, 1)));
-  assert.equal((await app.request('flush', { id: 'f', stream: 'vehicle' })).ok, true);
+  // One that finds no room says so; the next one may have it.
+  while (!(await app.request('flush', { id: 'f', stream: 'vehicle' })).ok);
   const { payloads, gaps } = await replayed(app);
   assert.deepEqual(payloads, sent.slice(-payloads.length));
   assert.equal(payloads.length + stats.deletedRows, sent.length);

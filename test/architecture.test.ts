@@ -66,6 +66,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   recorder: ['ring', 'catalog', 'thread-priority.ts', 'errors.ts'],
   exchange: ['ring', 'clock', 'recorder', 'topics.ts', 'both.ts', 'whole-file.ts', 'errors.ts'],
   query: ['ring', 'catalog', 'clock', 'exchange', 'thread-priority.ts', 'topics.ts', 'audit.ts', 'errors.ts'],
+  merge: ['ring', 'catalog', 'recorder', 'query', 'thread-priority.ts', 'errors.ts'],
   transfer: ['topics.ts', 'errors.ts'],
   bridge: [
     'ring',

@@ -19,6 +19,7 @@ function file(seq: number): FileEntry {
     seq,
     rows: 7,
     bytes: 100,
+    rawBytes: 400,
     sha256: null,
   };
 }

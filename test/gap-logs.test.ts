@@ -42,7 +42,7 @@ async function world(t: TestContext) {
     const add = (firstKey: number, lastKey: number) => {
       const name = fileName(firstKey, lastKey, ++seq);
       const entry = { stream: 'a', name, path: `${FOLDER}/${name}`, firstKey, lastKey, seq };
-      catalog.add({ ...entry, rows: 1, bytes: 1, sha256: null });
+      catalog.add({ ...entry, rows: 1, bytes: 1, sha256: null, rawBytes: 1 });
     };
     for (const [firstKey, lastKey] of filed) add(firstKey, lastKey);
     const options: GapLogsOptions = { dataDir, catalog, files, log: log.log, afterCrash, lastKeyBefore };

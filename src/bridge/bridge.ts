@@ -43,6 +43,7 @@ export interface BridgeStream {
   readonly sequence: SequenceParts;
   readonly position: number;
   readonly save: (position: number) => Promise<void>;
+  readonly loaded: () => Promise<void>;
   /** A key of now. */
   readonly now: () => number;
 }

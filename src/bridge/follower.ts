@@ -25,6 +25,8 @@ export interface FollowerParts {
   /** Most messages sent beyond the position that is saved. */
   readonly window: number;
   readonly missing: MissingMessages;
+  /** Resolves when all files of the stream are in the catalogue: what it passed over would never be sent. */
+  readonly loaded: () => Promise<void>;
   /** A key of now. */
   readonly now: () => number;
   readonly time: BridgeTime;
@@ -46,6 +48,7 @@ export class Follower implements Source, StreamFollower {
   #wake: (() => void) | null = null;
   #running: Promise<void> | null = null;
   #closed = false;
+  #loaded = false;
   /** Messages were captured, or written to a file, since the ring was looked at last. */
   #captured = false;
   #written = false;
@@ -74,6 +77,12 @@ export class Follower implements Source, StreamFollower {
 
   start(): void {
     this.#parts.stream.followers.add(this);
+    const loaded = () => {
+      this.#loaded = true;
+      this.wake();
+    };
+    // If that fails, the catalogue's owner is told, and nothing is sent.
+    this.#parts.loaded().then(loaded, () => {});
     this.#running = this.#run();
   }
 
@@ -134,7 +143,7 @@ export class Follower implements Source, StreamFollower {
 
   async #run(): Promise<void> {
     while (!this.#closed) {
-      if (!this.#parts.sender.connected) {
+      if (!this.#loaded || !this.#parts.sender.connected) {
         await this.#woken();
         continue;
       }

@@ -17,14 +17,18 @@ export interface Candidate {
 export interface Accepted {
   readonly entry: FileEntry;
   readonly clock: ClockRecord | null;
+  /** Names of the files that it was made of. */
+  readonly sources: readonly string[];
 }
 
 export function accepted({ stream, folder, name }: Candidate, footer: Footer): Accepted {
-  const { firstKey, lastKey, rows, bytes, bootId, clock } = footer;
+  const { firstKey, lastKey, rows, bytes, rawBytes, bootId, clock, sources } = footer;
   const seq = parseFileName(name)?.seq ?? 0;
+  const path = `${folder}/${name}`;
   return {
-    entry: { stream, name, path: `${folder}/${name}`, firstKey, lastKey, seq, rows, bytes, sha256: null },
+    entry: { stream, name, path, firstKey, lastKey, seq, rows, bytes, rawBytes, sha256: null },
     clock: clock === null ? null : { stream, bootId, firstKey, lastKey, clock },
+    sources,
   };
 }
 

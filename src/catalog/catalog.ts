@@ -1,21 +1,24 @@
 /** The catalogue of committed files: which there are, what keys they hold, how long they stay. */
 import { MqttStreamError } from '../errors.js';
+import { Backlog, type Group } from './backlog.js';
+import type { Accepted, Candidate } from './candidate.js';
 import { Disposal } from './disposal.js';
-import {
-  type ClockRecord,
-  compareEntries,
-  type DroppedFile,
-  type FileEntry,
-  type KeyRange,
-} from './entry.js';
+import type { ClockRecord, DroppedFile, FileEntry, KeyRange } from './entry.js';
+import { replaced } from './merged.js';
+import { CORRUPT_SUFFIX, PARQUET_SUFFIX, parseFileName, TEMP_SUFFIX } from './naming.js';
 import type { Place } from './place.js';
 import { setAside } from './quarantine.js';
 import { expired, type Retention } from './retention.js';
-import { type Scanned, scan } from './scan.js';
+import { acceptAll, scan, seqOf } from './scan.js';
 import { Shelf } from './shelf.js';
+import { acceptTemporary } from './temporary.js';
 
 /** A higher number was not made by counting, and counting on from it would leave the safe integers. */
 const HIGHEST_SEQ = 2 ** 52;
+/** Streams with so few files, all together, are whole from the start: ~50 ms. */
+const READ_AT_START = 256;
+/** Groups of files that enter the lists in one turn. */
+const GROUPS_AT_ONCE = 64;
 
 export interface Totals {
   readonly files: number;
@@ -27,35 +30,60 @@ export class Catalog {
   readonly #place: Place;
   readonly #disposal: Disposal;
   readonly #shelves = new Map<string, Shelf>();
+  readonly #backlogs = new Map<string, Backlog>();
+  readonly #incomplete = new Set<string>();
   readonly #highestSeq = new Map<string, number>();
-  readonly #corrections: readonly ClockRecord[];
-  /** Files that were found corrupt at the start, now or earlier, or could not be opened. */
-  readonly dropped: readonly DroppedFile[];
+  readonly #corrections: ClockRecord[] = [];
+  #loading: Promise<void> | null = null;
+  #closed = false;
   /** A file turned out to be corrupt and is not listed any more. */
   onDropped: (file: DroppedFile) => void = () => {};
+  /** Those that were found so far: corrupt, now or earlier, or not to be opened. */
+  readonly dropped: DroppedFile[] = [];
+  /** All files of the stream are listed. */
+  onLoaded: (stream: string) => void = () => {};
   #maxKey = 0;
 
-  private constructor(place: Place, { accepted, dropped, seqs }: Scanned) {
+  private constructor(place: Place) {
     this.#place = place;
-    this.dropped = dropped;
     this.#disposal = new Disposal(place);
-    for (const { stream, seq } of seqs) this.#sawSeq(stream, seq);
-    const files = [...accepted].sort((a, b) => compareEntries(a.entry, b.entry));
-    for (const { entry } of files) this.add(entry);
-    this.#corrections = files.flatMap(({ clock }) => (clock === null ? [] : [clock]));
   }
 
   /**
-   * Reads what is on disk, however much is broken: corrupt files are set aside, temporary files of an earlier
-   * run committed or removed, other things left alone; each is logged. Throws `DATA_DIR_UNUSABLE` if a folder
-   * cannot be listed: an incomplete catalogue would hide messages.
+   * Lists what is on disk, however much there is: by name, except that the newest file of each stream is verified, and
+   * what an earlier run left unfinished is committed or removed. Where there is much, the rest waits for `load`.
+   * Throws `DATA_DIR_UNUSABLE` if a folder cannot be listed: an incomplete catalogue would hide messages.
    */
   static async open(place: Place): Promise<Catalog> {
-    const catalog = new Catalog(place, await scan(place));
-    for (const stream of catalog.streams()) {
-      place.log.info({ stream, ...catalog.totals(stream) }, 'files of the stream found');
+    const catalog = new Catalog(place);
+    for (const [stream, candidates] of await scan(place)) await catalog.#open(stream, candidates);
+    let free = READ_AT_START;
+    for (const [stream, backlog] of [...catalog.#backlogs].sort((a, b) => a[1].files - b[1].files)) {
+      free -= backlog.files;
+      if (free >= 0) await catalog.#loadStream(stream, backlog);
     }
     return catalog;
+  }
+
+  /**
+   * Reads the footers that were not read yet, in the background, newest first: then a file enters the lists, or is set
+   * aside if it is corrupt, or left alone; each is logged. Resolves when all is done or the catalogue is closed.
+   */
+  load(): Promise<void> {
+    this.#loading ??= this.#load();
+    return this.#loading;
+  }
+
+  /** How many files are not in the lists yet: of all, or that may have keys of `ranges` (ascending, disjoint). */
+  loading(stream: string, ranges?: readonly KeyRange[]): number {
+    const backlog = this.#backlogs.get(stream);
+    if (backlog === undefined) return 0;
+    return ranges === undefined ? backlog.files : backlog.within(ranges);
+  }
+
+  /** Whether all files of the stream are listed: none is loading, and none was found that could not be. */
+  isComplete(stream: string): boolean {
+    return this.loading(stream) === 0 && !this.#incomplete.has(stream);
   }
 
   /** Names of the streams that have files, in order. */
@@ -91,6 +119,11 @@ export class Catalog {
     return this.#shelves.get(stream)?.files[0]?.firstKey ?? null;
   }
 
+  /** The highest key in a file of the stream, microseconds; `null` without files. Also before all are loaded. */
+  lastKey(stream: string): number | null {
+    return this.#shelves.get(stream)?.lastKey ?? null;
+  }
+
   /** The highest key that was in a file of any stream in this run, deleted ones included; 0 if none. */
   maxKey(): number {
     return this.#maxKey;
@@ -103,9 +136,9 @@ export class Catalog {
     return seq;
   }
 
-  /** What the files found at the start say of their clocks, ascending by first key. */
+  /** What the files loaded so far say of their clocks, ascending by first key. */
   corrections(): readonly ClockRecord[] {
-    return this.#corrections;
+    return this.#corrections.sort((a, b) => a.firstKey - b.firstKey);
   }
 
   /** A file that is whole and has its name; to be called in the turn in which the ring lets its messages go. */
@@ -125,6 +158,36 @@ export class Catalog {
     this.#sawSeq(stream, seq);
   }
 
+  /**
+   * A file that is whole and has the messages of `sources`: in this turn it takes their place, and they are deleted when
+   * unpinned. False if one of them is not listed any more: then it is the new file that is deleted.
+   */
+  replace(sources: readonly FileEntry[], entry: FileEntry): boolean {
+    const { path, stream } = entry;
+    const shelf = this.#shelves.get(stream);
+    if (shelf === undefined || shelf.get(path) !== undefined) {
+      throw new MqttStreamError('INTERNAL', [`the file ${path} cannot take the place of others`]);
+    }
+    const listed = sources.every((source) => shelf.get(source.path) !== undefined);
+    if (listed) {
+      shelf.remove(sources);
+      this.add(entry);
+    }
+    void this.#disposal.dispose(stream, listed ? sources : [entry]);
+    return listed;
+  }
+
+  /**
+   * The listed files that have messages of others which are still on the disk and not listed any more. As long as that is
+   * so, they are not to be merged: after a crash nobody would know any more what those others are.
+   */
+  unsettled(stream: string): readonly FileEntry[] {
+    const ranges = this.#disposal
+      .waiting(stream)
+      .map(({ firstKey, lastKey }) => ({ start: firstKey, end: lastKey }));
+    return ranges.length === 0 ? [] : this.files(stream, ranges);
+  }
+
   setSha256(entry: FileEntry, hex: string): void {
     const listed = this.#shelves.get(entry.stream)?.get(entry.path);
     if (listed !== undefined) listed.sha256 = hex;
@@ -140,14 +203,15 @@ export class Catalog {
     const shelf = this.#shelves.get(entry.stream);
     if (shelf?.get(entry.path) === undefined) return;
     shelf.remove([entry]);
-    this.onDropped(entry);
+    this.#drop(entry);
     await setAside(this.#place, entry.path, reason);
   }
 
   /**
    * Takes the files over the limits off the lists now and deletes them; resolves to them, oldest first, when all
    * that can be deleted is. Pinned files are deleted when unpinned; what cannot be deleted is logged and tried
-   * again at the next call. `now` is a key in microseconds; `age`: how long ago another one was given.
+   * again at the next call. `now` is a key in microseconds; `age`: how long ago another one was given. While the stream
+   * is loading nothing leaves.
    */
   async retain(
     stream: string,
@@ -155,6 +219,7 @@ export class Catalog {
     now: number,
     age: (key: number) => number = (key) => now - key,
   ): Promise<FileEntry[]> {
+    if (this.loading(stream) > 0) return [];
     const leaving = expired(this.files(stream), this.totals(stream).bytes, limits, age);
     if (leaving.length > 0) this.#shelves.get(stream)?.remove(leaving);
     await this.#disposal.dispose(stream, leaving, now);
@@ -163,9 +228,10 @@ export class Catalog {
 
   /**
    * Takes the oldest file off the lists and deletes it; resolves to it when that is done, or waits for a reader; null: there
-   * is none. `now` is a key in microseconds.
+   * is none. Before all are loaded nobody knows which that is. `now` is a key in microseconds.
    */
   async deleteOldest(stream: string, now: number): Promise<FileEntry | null> {
+    if (this.loading(stream) > 0) await this.load();
     const shelf = this.#shelves.get(stream);
     const oldest = shelf?.files[0];
     if (shelf === undefined || oldest === undefined) return null;
@@ -177,6 +243,91 @@ export class Catalog {
   /** Resolves when no deletion is running. */
   idle(): Promise<void> {
     return this.#disposal.idle();
+  }
+
+  /** Stops loading; resolves when nothing touches the disk any more. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    // If it failed, who called it was told.
+    await this.#loading?.catch(() => {});
+    await this.idle();
+  }
+
+  async #open(stream: string, candidates: readonly Candidate[]): Promise<void> {
+    for (const { name } of candidates) this.#sawSeq(stream, seqOf(name));
+    const backlog = new Backlog(candidates.filter(({ name }) => name.endsWith(PARQUET_SUFFIX)));
+    this.#backlogs.set(stream, backlog);
+    for (const { name } of candidates) {
+      if (name.endsWith(PARQUET_SUFFIX + CORRUPT_SUFFIX))
+        this.#dropNamed(stream, name.slice(0, -CORRUPT_SUFFIX.length));
+    }
+    this.#take(stream, (await acceptAll(this.#place, backlog.nameless)).accepted);
+    // Before anything new is written, and one after the other: whether one is needed depends on the rest.
+    for (const candidate of candidates) {
+      if (candidate.name.endsWith(PARQUET_SUFFIX + TEMP_SUFFIX)) await this.#finish(backlog, candidate);
+    }
+    for (;;) {
+      const [newest] = backlog.newest(1);
+      if (newest === undefined || newest.lastKey <= (this.lastKey(stream) ?? -1)) return;
+      await this.#read(stream, backlog, [newest]);
+    }
+  }
+
+  async #finish(backlog: Backlog, candidate: Candidate): Promise<void> {
+    const { stream, name } = candidate;
+    const label = parseFileName(name.slice(0, -TEMP_SUFFIX.length));
+    if (label !== null) await this.#read(stream, backlog, backlog.touching(label));
+    const recovered = await acceptTemporary(this.#place, candidate, this.files(stream));
+    if (recovered !== null) this.#take(stream, [recovered]);
+  }
+
+  async #load(): Promise<void> {
+    for (const [stream, backlog] of this.#backlogs) await this.#loadStream(stream, backlog);
+  }
+
+  async #loadStream(stream: string, backlog: Backlog): Promise<void> {
+    while (backlog.files > 0 && !this.#closed) {
+      await this.#read(stream, backlog, backlog.newest(GROUPS_AT_ONCE));
+    }
+    if (this.#closed) return;
+    this.#backlogs.delete(stream);
+    const totals = this.totals(stream);
+    if (totals.files > 0) this.#place.log.info({ stream, ...totals }, 'files of the stream found');
+    this.onLoaded(stream);
+  }
+
+  async #read(stream: string, backlog: Backlog, groups: readonly Group[]): Promise<void> {
+    const candidates = groups.flatMap((group) => group.candidates);
+    const { accepted, dropped } = await acceptAll(this.#place, candidates);
+    backlog.remove(groups);
+    if (accepted.length < candidates.length) this.#incomplete.add(stream);
+    this.#take(stream, accepted);
+    for (const { name } of dropped) this.#dropNamed(stream, name);
+  }
+
+  /** One whose keys only its name tells. */
+  #dropNamed(stream: string, name: string): void {
+    const label = parseFileName(name);
+    if (label === null) return;
+    this.#drop({ stream, firstKey: label.firstKey, lastKey: label.lastKey, rows: null });
+  }
+
+  #drop(file: DroppedFile): void {
+    this.dropped.push(file);
+    this.onDropped(file);
+  }
+
+  #take(stream: string, accepted: readonly Accepted[]): void {
+    const gone = replaced(accepted);
+    const kept = accepted.filter(({ entry }) => !gone.includes(entry));
+    for (const { entry, clock } of kept) {
+      this.add(entry);
+      if (clock !== null) this.#corrections.push(clock);
+    }
+    if (gone.length === 0) return;
+    this.#place.log.info({ stream, files: gone.length }, 'files are deleted that another one was made of');
+    // Not waited for: who lists and reads does not depend on it.
+    void this.#disposal.dispose(stream, gone);
   }
 
   #sawSeq(stream: string, seq: number): void {

@@ -37,11 +37,19 @@ export class Disposal {
     };
   }
 
-  /** Deletes `entries` and what earlier calls could not delete; pinned ones when unpinned. Failures are logged. */
-  dispose(stream: string, entries: readonly FileEntry[], now: number): Promise<void> {
-    this.#today = dateFolder(now);
+  /**
+   * Deletes `entries` and what earlier calls could not delete; pinned ones when unpinned. Failures are logged. `now` is
+   * a key, left out where no folder can become empty.
+   */
+  dispose(stream: string, entries: readonly FileEntry[], now?: number): Promise<void> {
+    if (now !== undefined) this.#today = dateFolder(now);
     for (const entry of entries) this.#doomed.set(entry.path, entry);
     return this.#sweep(stream);
+  }
+
+  /** The stream's files that are off the lists and still on the disk. */
+  waiting(stream: string): readonly FileEntry[] {
+    return [...this.#doomed.values()].filter((entry) => entry.stream === stream);
   }
 
   /** Resolves when no deletion is running. */

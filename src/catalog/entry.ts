@@ -12,6 +12,8 @@ export interface FileEntry {
   readonly seq: number;
   readonly rows: number;
   readonly bytes: number;
+  /** Of its columns without compression, about: what it costs to read or write it as a whole. */
+  readonly rawBytes: number;
   /** Lower-case hex; `null` until somebody computed it. Set by the catalogue alone. */
   sha256: string | null;
 }

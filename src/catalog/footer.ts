@@ -15,6 +15,8 @@ const PREFIX = 'mqtt-stream.';
 export interface Footer {
   readonly rows: number;
   readonly bytes: number;
+  /** Of its columns without compression. */
+  readonly rawBytes: number;
   readonly stream: string;
   /** Microseconds since the epoch, inclusive, as `lastKey`. */
   readonly firstKey: number;
@@ -22,6 +24,8 @@ export interface Footer {
   readonly bootId: string;
   readonly clock: Readonly<Record<string, unknown>> | null;
   readonly version: string;
+  /** Names of the files that it was made of; none for one that the recorder made of a ring. */
+  readonly sources: readonly string[];
 }
 
 /**
@@ -88,23 +92,26 @@ function describe(metadata: FileMetaData, bytes: number): Footer | null {
   if (firstKey > lastKey) throw new Error(`its first key ${firstKey} is above its last key ${lastKey}`);
   if (rows !== Number(metadata.num_rows))
     throw new Error(`it has ${metadata.num_rows} rows instead of ${rows}`);
-  checkGroups(metadata, bytes - metadata.metadata_length - 8);
+  const rawBytes = checkGroups(metadata, bytes - metadata.metadata_length - 8);
   const bootId = ours.get('bootId') ?? '';
   return {
     rows,
     bytes,
+    rawBytes,
     stream,
     firstKey,
     lastKey,
     bootId,
     clock: clockOf(ours),
     version: ours.get('version') ?? '',
+    sources: sourcesOf(ours),
   };
 }
 
-/** Every column's bytes lie between the first magic and the footer, and the groups' rows add up. */
-function checkGroups(metadata: FileMetaData, end: number): void {
+/** Every column's bytes lie between the first magic and the footer, and the groups' rows add up. Their raw bytes. */
+function checkGroups(metadata: FileMetaData, end: number): number {
   let rows = 0n;
+  let rawBytes = 0;
   for (const group of metadata.row_groups) {
     rows += group.num_rows;
     for (const { meta_data: chunk } of group.columns) {
@@ -112,9 +119,11 @@ function checkGroups(metadata: FileMetaData, end: number): void {
       const start = Number(chunk.dictionary_page_offset ?? chunk.data_page_offset);
       const inside = start >= 4 && start + Number(chunk.total_compressed_size) <= end;
       if (!inside) throw new Error('a column lies outside the file');
+      rawBytes += Number(chunk.total_uncompressed_size);
     }
   }
   if (rows !== metadata.num_rows) throw new Error(`its row groups hold ${rows} rows of ${metadata.num_rows}`);
+  return rawBytes;
 }
 
 function integer(ours: ReadonlyMap<string, string>, key: string): number {
@@ -126,11 +135,19 @@ function integer(ours: ReadonlyMap<string, string>, key: string): number {
 
 /** `null` for none and for one that is not a JSON object: the messages are whole without it. */
 function clockOf(ours: ReadonlyMap<string, string>): Footer['clock'] {
-  const text = ours.get('clock');
-  if (text === undefined) return null;
+  const parsed = parsedOf(ours, 'clock');
+  return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed) ? { ...parsed } : null;
+}
+
+function sourcesOf(ours: ReadonlyMap<string, string>): readonly string[] {
+  const parsed = parsedOf(ours, 'merged');
+  return Array.isArray(parsed) ? parsed.filter((name) => typeof name === 'string') : [];
+}
+
+/** `null` for what is not there or not JSON. */
+function parsedOf(ours: ReadonlyMap<string, string>, key: string): unknown {
   try {
-    const parsed: unknown = JSON.parse(text);
-    return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed) ? { ...parsed } : null;
+    return JSON.parse(ours.get(key) ?? 'null');
   } catch {
     return null;
   }

@@ -2,59 +2,22 @@
 import { join } from 'node:path';
 import { MqttStreamError, textOf } from '../errors.js';
 import { type Accepted, acceptCommitted, type Candidate } from './candidate.js';
-import type { DroppedFile } from './entry.js';
 import {
   CORRUPT_SUFFIX,
   isDateFolder,
   isStreamName,
-  PARQUET_SUFFIX,
   parseFileName,
   STREAMS_FOLDER,
   streamFolder,
   TEMP_SUFFIX,
 } from './naming.js';
 import { type FolderItem, type Place, systemCode } from './place.js';
-import { acceptTemporary } from './temporary.js';
 
 /** Footers read at the same time. */
 const CONCURRENCY = 8;
 
-export interface Scanned {
-  readonly accepted: readonly Accepted[];
-  /** Those that cannot be read, as far as their names tell keys; also those that were set aside earlier. */
-  readonly dropped: readonly DroppedFile[];
-  /** The sequence numbers in all names, also of files that are not served: none is to be used again. */
-  readonly seqs: readonly { readonly stream: string; readonly seq: number }[];
-}
-
-/** Sets corrupt files aside, recovers temporary ones. Throws `DATA_DIR_UNUSABLE` if a folder cannot be listed. */
-export async function scan(place: Place): Promise<Scanned> {
-  const candidates = await list(place);
-  const files = candidates.filter(({ name }) => name.endsWith(PARQUET_SUFFIX));
-  const { accepted, dropped } = await acceptAll(place, files);
-  for (const candidate of candidates) {
-    const { name } = candidate;
-    if (name.endsWith(PARQUET_SUFFIX + CORRUPT_SUFFIX))
-      dropped.push({ ...candidate, name: name.slice(0, -CORRUPT_SUFFIX.length) });
-  }
-  // One after the other, after all committed files: whether a temporary file is needed depends on the rest.
-  for (const candidate of candidates) {
-    if (!candidate.name.endsWith(PARQUET_SUFFIX + TEMP_SUFFIX)) continue;
-    const entries = accepted.map(({ entry }) => entry).filter(({ stream }) => stream === candidate.stream);
-    const recovered = await acceptTemporary(place, candidate, entries);
-    if (recovered !== null) accepted.push(recovered);
-  }
-  const seqs = candidates.map(({ stream, name }) => ({ stream, seq: seqOf(name) }));
-  return { accepted, dropped: dropped.flatMap(droppedFile), seqs };
-}
-
-function droppedFile({ stream, name }: Candidate): DroppedFile[] {
-  const label = parseFileName(name);
-  if (label === null) return [];
-  return [{ stream, firstKey: label.firstKey, lastKey: label.lastKey, rows: null }];
-}
-
-async function acceptAll(
+/** What the footers say, and which files cannot be read; see `acceptCommitted`. */
+export async function acceptAll(
   place: Place,
   candidates: readonly Candidate[],
 ): Promise<{ accepted: Accepted[]; dropped: Candidate[] }> {
@@ -73,21 +36,26 @@ async function acceptAll(
   return { accepted, dropped };
 }
 
-function seqOf(name: string): number {
+/** The number in a file's name, also of one that is not served: it is not to be used again. */
+export function seqOf(name: string): number {
   const suffix = [TEMP_SUFFIX, CORRUPT_SUFFIX].find((end) => name.endsWith(end)) ?? '';
   return parseFileName(name.slice(0, name.length - suffix.length))?.seq ?? 0;
 }
 
-/** Every regular file of every stream's date folders, by folder and name. Links are not followed. */
-async function list(place: Place): Promise<Candidate[]> {
+/**
+ * Every regular file of every stream's date folders, by folder and name. Links are not followed. Throws
+ * `DATA_DIR_UNUSABLE` if a folder cannot be listed.
+ */
+export async function scan(place: Place): Promise<Map<string, readonly Candidate[]>> {
   const { log } = place;
-  const candidates: Candidate[] = [];
+  const streams = new Map<string, readonly Candidate[]>();
   for (const item of await read(place, STREAMS_FOLDER)) {
     const stream = item.name;
     if (!item.isDirectory() || !isStreamName(stream)) {
       log.warn({ folder: STREAMS_FOLDER, name: stream }, 'what is no folder of a stream is left alone');
       continue;
     }
+    const candidates: Candidate[] = [];
     for (const day of await read(place, streamFolder(stream))) {
       if (!day.isDirectory() || !isDateFolder(day.name)) continue;
       const folder = `${streamFolder(stream)}/${day.name}`;
@@ -96,8 +64,9 @@ async function list(place: Place): Promise<Candidate[]> {
         else log.warn({ stream, folder, name: file.name }, 'what is no regular file is left alone');
       }
     }
+    if (candidates.length > 0) streams.set(stream, candidates);
   }
-  return candidates;
+  return streams;
 }
 
 async function read({ dataDir, fs }: Place, folder: string): Promise<FolderItem[]> {

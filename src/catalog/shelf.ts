@@ -17,6 +17,11 @@ export class Shelf {
     return { files: this.#files.length, bytes: this.#bytes, rows: this.#rows };
   }
 
+  /** The highest key in any file; `null` without files. */
+  get lastKey(): number | null {
+    return this.#reach.at(-1) ?? null;
+  }
+
   get(path: string): FileEntry | undefined {
     return this.#byPath.get(path);
   }
@@ -27,6 +32,7 @@ export class Shelf {
     this.#byPath.set(entry.path, entry);
     this.#bytes += entry.bytes;
     this.#rows += entry.rows;
+    this.#reach.splice(index, 0, Number.NaN);
     this.#measure(index);
   }
 
@@ -40,6 +46,7 @@ export class Shelf {
       this.#rows -= file.rows;
       return false;
     });
+    this.#reach = this.#files.map(() => Number.NaN);
     this.#measure(0);
   }
 
@@ -69,11 +76,13 @@ export class Shelf {
     return found;
   }
 
+  /** From where it is not known on, until it is as it was: the rest follows from that. */
   #measure(from: number): void {
-    this.#reach.length = this.#files.length;
     for (let i = from; i < this.#files.length; i += 1) {
       const { lastKey } = this.#files[i]!;
-      this.#reach[i] = i === 0 ? lastKey : Math.max(lastKey, this.#reach[i - 1]!);
+      const reach = i === 0 ? lastKey : Math.max(lastKey, this.#reach[i - 1]!);
+      if (this.#reach[i] === reach) return;
+      this.#reach[i] = reach;
     }
   }
 }

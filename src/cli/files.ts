@@ -1,7 +1,7 @@
 import { OK } from './failure.js';
 import { type ListedFile, listedFiles } from './listed-file.js';
 import { ask, type RangeOptions, rangeOf, withRange } from './request-options.js';
-import { gapLines } from './summary.js';
+import { missingLines } from './summary.js';
 import { verb } from './verb.js';
 
 export const filesVerb = verb<RangeOptions>({
@@ -18,7 +18,7 @@ export const filesVerb = verb<RangeOptions>({
     const files = result.files as readonly ListedFile[];
     for (const line of listedFiles(files)) terminal.out(line);
     if (files.length === 0) terminal.err('no files');
-    for (const line of gapLines(result)) terminal.err(line);
+    for (const line of missingLines(result)) terminal.err(line);
     return OK;
   },
 });

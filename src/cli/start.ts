@@ -59,8 +59,10 @@ function announce(app: App, say: Say): void {
   if (app.http !== null) say('http', { url: app.http.url }, `http on ${app.http.url}`);
   for (const { name, topics } of app.config.streams) {
     const { files, bytes } = app.catalog.totals(name);
-    const kept = `${ofThem(files, 'file')}, ${bytesText(bytes)}`;
-    say('stream', { name, topics, files, bytes }, `stream ${name}: ${topics.join(' ')} (${kept})`);
+    const loading = app.catalog.loading(name);
+    const rest = loading > 0 ? `; ${ofThem(loading, 'more file')} are being read` : '';
+    const kept = `${ofThem(files, 'file')}, ${bytesText(bytes)}${rest}`;
+    say('stream', { name, topics, files, bytes, loading }, `stream ${name}: ${topics.join(' ')} (${kept})`);
   }
   say('ready', {}, 'ready');
 }

@@ -1,6 +1,7 @@
 import {
   type Correction,
   correctionsWithin,
+  joinCorrections,
   type KeyRange,
   keysOfWall,
   thinned,
@@ -40,6 +41,8 @@ export interface ClockStart {
 export class Clock {
   readonly #source: TimeSource;
   readonly #after: number;
+  /** The lowest key that this clock could give. */
+  readonly #first: number;
   #base: number;
   #corrections: Correction[];
   #last: number;
@@ -60,6 +63,7 @@ export class Clock {
     const wall = source.wall();
     const goesOn = start.base !== null;
     const first = Math.ceil(Math.max(start.floor, goesOn ? monotonic + start.base : wall));
+    this.#first = first;
     this.#base = first - monotonic;
     this.#last = first - 1;
     // One from a later key on is of a key that was never given.
@@ -116,6 +120,17 @@ export class Clock {
 
   get corrections(): readonly Correction[] {
     return this.#corrections;
+  }
+
+  /**
+   * What is found of keys from before this clock, one that did not go on from another; what was known of them stays, and
+   * of its own nothing changes.
+   */
+  learn(found: readonly Correction[]): void {
+    const first = this.#first;
+    const earlier = found.filter(({ from }) => from < first).map(({ from, offset }) => ({ from, offset }));
+    const inForce = this.#corrections.findLast(({ from }) => from <= first) ?? this.#corrections[0];
+    this.#corrections = joinCorrections(earlier, this.#corrections, [{ ...inForce, from: first }]);
   }
 
   /** Wall time now, as the corrections have it. Microseconds. */

@@ -47,6 +47,8 @@ export interface ClockOpening {
   readonly store: ClockStore;
   /** The process before ended without closing its clock, or nobody can tell. False for the first start. */
   readonly afterCrash: boolean;
+  /** Without the file: when more files are known, the clock can learn from them. */
+  readonly fromFiles: boolean;
 }
 
 /**
@@ -103,7 +105,7 @@ export class ClockStore {
     });
     const store = new ClockStore(path, files, source, clock, after);
     await store.save(false).catch(unusable);
-    return { clock, store, afterCrash: !first && state?.clean !== true };
+    return { clock, store, afterCrash: !first && state?.clean !== true, fromFiles: state === null };
   }
 
   /** Writes the state; one write at a time. `clean`: no key is given after it. */

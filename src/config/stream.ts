@@ -73,10 +73,18 @@ export const streamSchema = z.strictObject({
       compression: z.enum(['none', 'snappy', 'gzip', 'brotli', 'zstd', 'lz4']).prefault('zstd'),
     })
     .prefault({}),
+  /** Small files of a day become one, in the background. */
+  merge: z
+    .strictObject({
+      enabled: z.boolean().prefault(true),
+      /** Raw bytes: files with less are merged as long as they have no more together. */
+      below: size({ min: KIB, max: 64 * MIB }).prefault('32MiB'),
+    })
+    .prefault({}),
   /** What may be written in a day, for the sake of flash memory. */
   writeBudget: z
     .strictObject({
-      /** Bytes of files and journal; 0: no limit. Beyond it files are made less often. */
+      /** Bytes of files and journal; 0: no limit. Beyond it files are made less often, and none are merged. */
       perDay: size().prefault(0),
       /** Beyond it the journal may stop, too (not with `strict`): acknowledged is then what is in the ring. */
       stopJournal: z.boolean().prefault(false),

@@ -46,6 +46,11 @@ export class StreamStats {
   flushFailures = 0;
   rowsWritten = 0;
   bytesWritten = 0;
+  /** Files that others were made of. */
+  filesMerged = 0;
+  /** Bytes of the files made of others. */
+  bytesMerged = 0;
+  mergeFailures = 0;
   journalBytes = 0;
   journalSyncs = 0;
   /** More was written than may be. */

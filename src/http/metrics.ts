@@ -20,15 +20,12 @@ export class Metrics {
   readonly #eventLoop = new EventLoopDelay();
 
   constructor(measured: Measured) {
-    const { bridges, catalog, streams } = measured;
+    const { bridges, streams } = measured;
     addSeries<StreamNow>(this.#registry, STREAM_SERIES, ['stream'], function* () {
       for (const stream of streams.exchange.all()) {
         const { name } = stream;
-        const { failure, recovery } = streams.status(name);
-        yield [
-          { stream: name },
-          { stream, files: catalog.totals(name), failing: failure !== null, recovery },
-        ];
+        const { failure, files, recovery } = streams.status(name);
+        yield [{ stream: name }, { stream, files, failing: failure !== null, recovery }];
       }
     });
     addSeries(this.#registry, BRIDGE_SERIES, ['bridge'], () =>

@@ -1,12 +1,11 @@
-import type { Totals } from '../catalog/catalog.js';
 import type { Stream } from '../exchange/stream.js';
-import type { RecoveryReport } from '../stream-status.js';
+import type { RecoveryReport, StreamStatus } from '../stream-status.js';
 import type { Series } from './series.js';
 
 /** A stream at the moment of a scrape. */
 export interface StreamNow {
   readonly stream: Stream;
-  readonly files: Totals;
+  readonly files: StreamStatus['files'];
   /** Its last file could not be written. */
   readonly failing: boolean;
   readonly recovery: RecoveryReport;
@@ -148,6 +147,24 @@ export const STREAM_SERIES: readonly Series<StreamNow>[] = [
   },
   {
     kind: 'counter',
+    name: 'merged_files_total',
+    help: 'Files that were merged with others.',
+    read: ({ stream }) => stream.stats.filesMerged,
+  },
+  {
+    kind: 'counter',
+    name: 'merged_bytes_total',
+    help: 'Bytes of the files made by merging.',
+    read: ({ stream }) => stream.stats.bytesMerged,
+  },
+  {
+    kind: 'counter',
+    name: 'merge_failures_total',
+    help: 'Times that files could not be merged.',
+    read: ({ stream }) => stream.stats.mergeFailures,
+  },
+  {
+    kind: 'counter',
     name: 'journal_bytes_total',
     help: 'Bytes written to the journal, as of the last file.',
     read: ({ stream }) => stream.stats.journalBytes,
@@ -175,6 +192,12 @@ export const STREAM_SERIES: readonly Series<StreamNow>[] = [
     name: 'file_bytes',
     help: 'Bytes of the files that are kept.',
     read: ({ files }) => files.bytes,
+  },
+  {
+    kind: 'gauge',
+    name: 'loading_files',
+    help: 'Files found at the start that are not read yet and missing in answers.',
+    read: ({ files }) => files.loading,
   },
   {
     kind: 'gauge',

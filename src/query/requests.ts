@@ -97,6 +97,8 @@ export interface Result {
   readonly corrections?: readonly object[];
   /** There may be more, on topics that who asks may not read. */
   readonly restricted?: true;
+  /** There may be more, in so many files that were not loaded yet when the answer began. */
+  readonly loading?: { readonly files: number };
   readonly error?: { code: ErrorCode; message: string };
 }
 
@@ -195,7 +197,9 @@ export class Requests {
         const ranges = this.#keys(request);
         const files = this.#parts.catalog.files(stream.name, ranges);
         const gaps = stream.gapsWithin(ranges);
-        return { ...answer, files: await this.#whilePinned(files, null), gaps, ...this.#timing(request) };
+        const loading = this.#loading(stream, ranges);
+        const described = await this.#whilePinned(files, null);
+        return { ...answer, files: described, gaps, ...this.#timing(request), ...loading };
       }
       case 'replay':
         return {
@@ -217,10 +221,12 @@ export class Requests {
   ): Promise<Partial<Result>> {
     const ranges = this.#keys(request);
     const seen: QueriedGap[] = [];
+    const loading = this.#loading(stream, ranges);
     const messages = await this.#replay(stream, { ...request, ranges, rate }, seen, mayRead);
     const gaps = gapsOfAnswer(seen, stream.gapsWithin(ranges));
     const restricted = mayRead !== null && (request.topic === null || !mayRead(request.topic));
-    return { messages, files: [], gaps, ...this.#timing(request), ...(restricted ? { restricted } : {}) };
+    const more = { ...this.#timing(request), ...(restricted ? { restricted } : {}), ...loading };
+    return { messages, files: [], gaps, ...more };
   }
 
   /** By file what is in a committed file, by message what is not: as it is in this turn, whatever happens later. */
@@ -230,12 +236,19 @@ export class Requests {
     const seen = stream.gapsWithin(ranges);
     const uncommitted = overlap(ranges, uncommittedKeys(stream.ring));
     const files = catalog.files(stream.name, ranges);
+    const loading = this.#loading(stream, ranges);
     const described = await this.#whilePinned(files, request.id, () =>
       transfers.order(request.id, stream.name, files),
     );
     const messages = await this.#replay(stream, { ...request, ranges: uncommitted, rate: 0 }, seen, null);
     const gaps = gapsOfAnswer(seen, stream.gapsWithin(ranges));
-    return { messages, files: described, gaps, ...this.#timing(request) };
+    return { messages, files: described, gaps, ...this.#timing(request), ...loading };
+  }
+
+  /** What an answer that begins in this turn may miss; nothing, if all files of its ranges are loaded. */
+  #loading(stream: QueriedStream, ranges: readonly KeyRange[]): Pick<Result, 'loading'> {
+    const files = this.#parts.catalog.loading(stream.name, ranges);
+    return files === 0 ? {} : { loading: { files } };
   }
 
   async #replay(

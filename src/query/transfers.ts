@@ -7,7 +7,7 @@ export interface TransferOrder {
   readonly stream: string;
   readonly root: string;
   readonly chunkBytes: number;
-  readonly files: readonly Omit<FileEntry, 'stream' | 'seq'>[];
+  readonly files: readonly Omit<FileEntry, 'stream' | 'seq' | 'rawBytes'>[];
 }
 
 interface Outstanding {

@@ -10,12 +10,13 @@ export interface CommittedFile extends Omit<FileEntry, 'stream' | 'sha256'> {
   readonly sha256: string;
 }
 
-/** What a file is called after. */
+/** What is in a file; it is called after that. */
 export interface FileRows {
   readonly firstKey: number;
   readonly lastKey: number;
   readonly seq: number;
   readonly rows: number;
+  readonly rawBytes: number;
 }
 
 /** Writes the files of one stream so that a visible one is whole, even after a power cut. */

@@ -92,6 +92,9 @@ export class RecorderLoop {
       case 'retry':
         this.#streams.get(control.stream)?.retry();
         return;
+      case 'wrote':
+        this.#streams.get(control.stream)?.wrote(control.bytes);
+        return;
       case 'hash':
         this.#digests.add(control.id, control.path);
         return;

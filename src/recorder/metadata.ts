@@ -1,16 +1,23 @@
-import type { RecorderContext } from './context.js';
 import type { FileRows } from './file.js';
 
+/** Where a file comes from. */
+export interface Origin {
+  readonly stream: string;
+  readonly bootId: string;
+  /** JSON text; see `Timeline`. */
+  readonly clock: string;
+  readonly version: string;
+}
+
 /** The file's key-value metadata, all text. */
-export function fileMetadata(context: RecorderContext, stream: string, label: FileRows): Map<string, string> {
-  const { firstKey, lastKey, rows } = label;
+export function fileMetadata(origin: Origin, { firstKey, lastKey, rows }: FileRows): Map<string, string> {
   return new Map([
-    ['mqtt-stream.stream', stream],
+    ['mqtt-stream.stream', origin.stream],
     ['mqtt-stream.firstKey', String(firstKey)],
     ['mqtt-stream.lastKey', String(lastKey)],
     ['mqtt-stream.rows', String(rows)],
-    ['mqtt-stream.bootId', context.bootId],
-    ['mqtt-stream.clock', context.timeline.record(firstKey, lastKey)],
-    ['mqtt-stream.version', context.version],
+    ['mqtt-stream.bootId', origin.bootId],
+    ['mqtt-stream.clock', origin.clock],
+    ['mqtt-stream.version', origin.version],
   ]);
 }

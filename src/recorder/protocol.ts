@@ -103,6 +103,8 @@ export type Control =
   | { readonly kind: 'correct'; readonly corrections: readonly Correction[] }
   /** There may be room: what waits to be tried again is tried now. */
   | { readonly kind: 'retry'; readonly stream: string }
+  /** So many bytes were written of the stream by others. */
+  | { readonly kind: 'wrote'; readonly stream: string; readonly bytes: number }
   | { readonly kind: 'stop' };
 
 /** The checksum of a file. */

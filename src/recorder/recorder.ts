@@ -100,6 +100,11 @@ export class Recorder {
     this.#post({ kind: 'retry', stream: name });
   }
 
+  /** So many bytes were written of the stream by others: they count for its budget. */
+  wrote(stream: string, bytes: number): void {
+    this.#post({ kind: 'wrote', stream, bytes });
+  }
+
   /** All of the clock's corrections, for the metadata of files to come. */
   correct(corrections: readonly Correction[]): void {
     this.#corrections = corrections;

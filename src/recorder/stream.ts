@@ -109,6 +109,11 @@ export class StreamRecording {
     this.#writing.hurry();
   }
 
+  /** So many bytes were written by others. */
+  wrote(bytes: number): void {
+    this.#budget.spend(bytes);
+  }
+
   /** What failed is tried again at once. */
   retry(): void {
     this.#writing.hurry();
@@ -242,9 +247,11 @@ export class StreamRecording {
   }
 
   #makeFile(batch: Batch): CommittedFile {
-    const { firstKey, lastKey, rows } = batch;
-    const label = { firstKey, lastKey, seq: this.#seq, rows };
-    const metadata = fileMetadata(this.#context, this.name, label);
+    const { bootId, timeline, version } = this.#context;
+    const { firstKey, lastKey, rows, rawBytes } = batch;
+    const label = { firstKey, lastKey, seq: this.#seq, rows, rawBytes };
+    const clock = timeline.record(firstKey, lastKey);
+    const metadata = fileMetadata({ stream: this.name, bootId, clock, version }, label);
     const table = arrowTable(batch.columns());
     const bytes = this.#context.encoder.encode(table, this.#stream.parquet.compression, metadata);
     this.#context.room.claim(bytes.length);

@@ -3,31 +3,27 @@ import { performance } from 'node:perf_hooks';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { MqttStreamError } from '../errors.js';
 import { yieldToOthers } from '../thread-priority.js';
-import { type DiskModule, systemDisk } from './disk.js';
 import { DoorbellBed } from './doorbell.js';
 import { RecorderLoop } from './loop.js';
-import { type EncoderModule, parquetEncoder } from './parquet.js';
 import type { Report, WorkerStart } from './protocol.js';
 import { Room } from './room.js';
+import { loadParts } from './stand-ins.js';
 import { Timeline } from './timeline.js';
 
 const port = parentPort;
 if (port === null) throw new MqttStreamError('INTERNAL', ['the recorder was started outside a worker']);
 const start = workerData as WorkerStart;
-const { disk: diskModule, encoder, data } = start.modules;
 const post = (report: Report) => port.postMessage(report);
 
 const text = yieldToOthers(start.nice);
 if (text !== null) post({ kind: 'remark', text });
 
-const disk =
-  diskModule === undefined ? systemDisk : ((await import(diskModule)) as DiskModule).createDisk(data);
+const { disk, encoder } = await loadParts(start.modules);
 
 new RecorderLoop({
   disk,
   room: new Room(disk, start.dataDir, start.reserve),
-  encoder:
-    encoder === undefined ? parquetEncoder : ((await import(encoder)) as EncoderModule).createEncoder(data),
+  encoder,
   dataDir: start.dataDir,
   bootId: start.bootId,
   version: start.version,

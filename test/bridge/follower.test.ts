@@ -26,6 +26,7 @@ async function rig({ shape = {} as StreamShape, inflight = 1000, filter = '#', p
     save: async (key) => void saved.push(key),
     window: inflight,
     missing: new MissingMessages(stats, log),
+    loaded: () => Promise.resolve(),
     now: () => world.lastKey + 2_000_000,
     time,
     log,

@@ -19,6 +19,7 @@ async function daily(t: TestContext, count: number, fs: Partial<CatalogFs> = {})
   }
   const log = memoryLog();
   const catalog = await Catalog.open({ dataDir, fs: { ...files, ...fs }, log });
+  await catalog.load();
   const seqs = () => catalog.files('vehicle').map(({ seq }) => seq);
   const days = async () =>
     (await files.readdir(join(dataDir, 'streams/vehicle'))).map((day) => Number(day.slice(-2)));
@@ -31,7 +32,7 @@ const seqOf = ({ seq }: FileEntry) => seq;
 function entry(firstKey: number, lastKey: number, seq: number, stream = 'vehicle'): FileEntry {
   const path = pathOf(firstKey, lastKey, seq, stream);
   const name = path.slice(path.lastIndexOf('/') + 1);
-  return { stream, name, path, firstKey, lastKey, seq, rows: 3, bytes: 100, sha256: null };
+  return { stream, name, path, firstKey, lastKey, seq, rows: 3, bytes: 100, rawBytes: 400, sha256: null };
 }
 
 test('an added file is there in the same turn', async (t) => {
@@ -186,4 +187,38 @@ test('a file found corrupt later is set aside, once, and not deleted when unpinn
     ['a page is torn'],
   );
   await catalog.drop(entry(1, 2, 3, 'camera'), 'never listed');
+});
+
+test('a file takes the place of others in one turn; what is left of them on the disk unsettles it', async (t) => {
+  const { catalog, dataDir, entries, seqs } = await daily(t, 3);
+  const [first, second] = entries;
+  const path = pathOf(DAY, second!.lastKey, 2);
+  const bytes = parquet({ firstKey: DAY, lastKey: second!.lastKey });
+  await put(dataDir, path, bytes);
+  const name = path.slice(path.lastIndexOf('/') + 1);
+  const merged = { ...second!, name, path, firstKey: DAY, rows: 4, bytes: bytes.length, sha256: null };
+  assert.throws(() => catalog.replace([second!], first!), { code: 'INTERNAL' });
+  const unpin = catalog.pin(first!);
+  assert.equal(catalog.replace([first!, second!], merged), true);
+  assert.deepEqual(
+    catalog.files('vehicle').map((file) => file.path),
+    [path, entries[2]!.path],
+  );
+  assert.equal(catalog.totals('vehicle').rows, 6);
+  await catalog.idle();
+  assert.deepEqual(catalog.unsettled('vehicle'), [merged]);
+  await files.access(join(dataDir, first!.path));
+  await assert.rejects(files.access(join(dataDir, second!.path)));
+  unpin();
+  await catalog.idle();
+  assert.deepEqual(catalog.unsettled('vehicle'), []);
+  await assert.rejects(files.access(join(dataDir, first!.path)));
+
+  // One of the sources is not there any more.
+  const late = { ...merged, name: 'late.parquet', path: 'streams/vehicle/date=2024-11-23/late.parquet' };
+  await put(dataDir, late.path, bytes);
+  assert.equal(catalog.replace([first!, entries[2]!], late), false);
+  await catalog.idle();
+  await assert.rejects(files.access(join(dataDir, late.path)));
+  assert.deepEqual(seqs(), [2, 3]);
 });

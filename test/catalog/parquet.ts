@@ -28,7 +28,7 @@ export function parquet({ stream = 'vehicle', firstKey, lastKey, payload = 10, m
     lastKey: String(lastKey),
     rows: '2',
     bootId: 'boot-1',
-    clock: JSON.stringify({ corrections: [{ fromKey: firstKey, offset: 5 }] }),
+    clock: JSON.stringify({ corrections: [{ from: firstKey, offset: 5 }] }),
     version: '1',
     ...metadata,
   };
@@ -81,6 +81,18 @@ export function pathOf(firstKey: number, lastKey: number, seq: number, stream = 
 export async function put(dataDir: string, path: string, bytes: Uint8Array): Promise<void> {
   await mkdir(dirname(join(dataDir, path)), { recursive: true });
   await writeFile(join(dataDir, path), bytes);
+}
+
+/** So many whole files of one day: the first with the keys DAY to DAY + 9 and number 1, and so on. */
+export async function putMany(dataDir: string, count: number): Promise<void> {
+  const template = parquet({ firstKey: DAY, lastKey: DAY + 9 }).toString('latin1');
+  await mkdir(join(dataDir, dirname(pathOf(DAY, DAY, 1))), { recursive: true });
+  for (let i = 0; i < count; i += 1) {
+    const [firstKey, lastKey] = [DAY + 10 * i, DAY + 10 * i + 9];
+    // The keys have one length, so the copy differs in its metadata's digits alone.
+    const copy = template.replaceAll(`${DAY + 9}`, `${lastKey}`).replaceAll(`${DAY}`, `${firstKey}`);
+    await writeFile(join(dataDir, pathOf(firstKey, lastKey, i + 1)), copy, 'latin1');
+  }
 }
 
 export interface Line {

@@ -7,7 +7,18 @@ import { expired } from '../../src/catalog/retention.js';
 const files = Array.from({ length: 5 }, (_, i): FileEntry => {
   const [firstKey, lastKey] = [i * 10_000_000, i * 10_000_000 + 9_000_000];
   const name = `${firstKey}~${lastKey}_${i}.parquet`;
-  return { stream: 's', name, path: name, firstKey, lastKey, seq: i, rows: 1, bytes: 10, sha256: null };
+  return {
+    stream: 's',
+    name,
+    path: name,
+    firstKey,
+    lastKey,
+    seq: i,
+    rows: 1,
+    bytes: 10,
+    rawBytes: 20,
+    sha256: null,
+  };
 });
 const NOW = 60_000_000;
 

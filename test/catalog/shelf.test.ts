@@ -15,6 +15,7 @@ function entry(firstKey: number, lastKey: number, seq: number): FileEntry {
     seq,
     rows: seq,
     bytes: 10 * seq,
+    rawBytes: 10,
     sha256: null,
   };
 }

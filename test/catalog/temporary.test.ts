@@ -14,6 +14,7 @@ const temporary = (from: number, to: number, seq: number) => `${pathOf(DAY + fro
 async function open(dataDir: string, fs: Partial<CatalogFs> = {}) {
   const log = memoryLog();
   const catalog = await Catalog.open({ dataDir, fs: { ...files, ...fs }, log });
+  await catalog.load();
   const said = (pattern: RegExp) => log.lines.filter(({ message }) => pattern.test(message));
   return { catalog, said, seqs: () => catalog.files('vehicle').map(({ seq }) => seq) };
 }

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { connectAsync } from 'mqtt';
 import { parquetFiles, rowsOf } from '../../src/cli/demo/parquet-rows.js';
+import { DAY, putMany } from '../catalog/parquet.js';
 import { configFile, Program, started, tempFolder } from './program.js';
 
 async function publish(url: string, count: number): Promise<void> {
@@ -33,6 +34,24 @@ test('prints a line a listener, one for HTTP, one a stream, and ready', async (t
     ],
   );
   assert.equal((await fetch(`${program.http}/readyz`)).status, 200);
+});
+
+test('with thousands of files it serves before it has read them', async (t) => {
+  const folder = await tempFolder(t);
+  await putMany(join(folder, 'data'), 3000);
+  const program = new Program(t, ['start', '--config', await configFile(folder), '--json']);
+  const line = await program.says(/"event":"stream"/);
+  const { files, loading } = JSON.parse(line) as { files: number; loading: number };
+  assert.equal(files + loading, 3000);
+  assert.ok(loading > 0);
+  await program.says(/"files":3000/, 'stderr');
+  program.child.kill('SIGTERM');
+  assert.equal(await program.exit(), 0);
+  // What they say of the clock is known, too.
+  const { corrections } = JSON.parse(await readFile(join(folder, 'data', 'clock.json'), 'utf8')) as {
+    corrections: object[];
+  };
+  assert.deepEqual(corrections, [{ from: DAY, offset: 5 }]);
 });
 
 test('the same as JSON, and the log too', async (t) => {

@@ -215,3 +215,31 @@ test('corrections of keys that were never given are left out', () => {
   assert.deepEqual(clock.corrections, [corrections[0], { from: TODAY, offset: 0 }]);
   assert.equal(clock.wallOf(TODAY + 2 * DAY), TODAY + 2 * DAY);
 });
+
+test('what is found of earlier keys later on is known as if it had been known from the start', () => {
+  const random = generator(23);
+  for (let round = 0; round < 200; round++) {
+    const time = new FakeTime();
+    const known = [{ from: 0, offset: 0 }];
+    let key = TODAY - HOUR;
+    for (let i = 0; i < random() * 4; i++) {
+      key += Math.ceil(random() * SECOND);
+      known.push({ from: key, offset: (known.at(-1)!.offset === 0 ? 1 : 0) * HOUR });
+    }
+    const floor = random() < 0.5 ? 0 : TODAY + HOUR;
+    const partly = known.filter(() => random() < 0.3);
+    const informed = new Clock(time, { floor, base: null, corrections: known });
+    const learning = new Clock(time, { floor, base: null, corrections: partly });
+    const wall = learning.wallOf(learning.next());
+    informed.next();
+    time.step(random() < 0.5 ? 0 : HOUR);
+    time.advance(LOOK);
+    assert.equal(informed.next(), learning.next());
+    const own = { from: learning.last + 1, offset: 7 };
+    learning.learn([...known.map((one) => ({ ...one, doubt: 'open' as const })), own]);
+    assert.deepEqual(learning.corrections, informed.corrections);
+    assert.equal(learning.wallOf(learning.last - LOOK), wall);
+    learning.learn(known);
+    assert.deepEqual(learning.corrections, informed.corrections);
+  }
+});

@@ -32,8 +32,12 @@ const STREAM = [
   'deleted_rows_total',
   'written_rows_total',
   'written_bytes_total',
+  'merged_files_total',
+  'merged_bytes_total',
+  'merge_failures_total',
   'files',
   'file_bytes',
+  'loading_files',
   'waiting_publishers',
   'gaps',
 ];

@@ -7,6 +7,31 @@ import { Asking } from './asking.js';
 
 const FINE = { id: 'r1', stream: 'vehicle' };
 
+test('an answer says how many files of its ranges are not loaded yet, and is right with those that are', async () => {
+  const asking = await Asking.make();
+  const { catalog, stream } = asking.world;
+  asking.world.publishMany(3);
+  let loading = 5;
+  const asked: object[] = [];
+  catalog.loading = (name, ranges) => {
+    asked.push([name, ranges]);
+    return loading;
+  };
+  const ranges = [{ start: 10, end: 20 }];
+  for (const verb of ['files', 'search', 'replay']) {
+    const result = await asking.ask(verb, { ...FINE, time: 'key', ranges });
+    assert.deepEqual([result.ok, result.loading], [true, { files: 5 }], verb);
+  }
+  assert.deepEqual(asked, Array(3).fill([stream.name, ranges]));
+  loading = 0;
+  for (const verb of ['files', 'search', 'replay']) {
+    const result = await asking.ask(verb, FINE);
+    assert.equal(result.ok, true);
+    assert.ok(!('loading' in result), verb);
+  }
+  assert.equal(asking.sent.length, 6);
+});
+
 test('whatever is wrong with a request, its result says so by a code', async () => {
   const asking = await Asking.make();
   const cases: [string, unknown, string, string][] = [

@@ -145,7 +145,8 @@ export class World {
     const seq = this.catalog.nextSeq(stream);
     const name = fileName(firstKey, lastKey, seq);
     const path = `streams/${stream}/${name}`;
-    const entry = { stream, name, path, firstKey, lastKey, seq, rows: rows.length, bytes: 100, sha256: null };
+    const sizes = { rows: rows.length, bytes: 100, rawBytes: 400 };
+    const entry = { stream, name, path, firstKey, lastKey, seq, ...sizes, sha256: null };
     this.#files.set(path, [...rows]);
     this.catalog.add(entry);
     return entry;

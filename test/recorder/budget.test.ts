@@ -102,3 +102,15 @@ test('strict keeps its promise whatever it costs', () => {
   rig.settle();
   assert.ok(journal() > written);
 });
+
+test('what others write of the stream counts as well', () => {
+  const { rig, writer } = spender('process', false);
+  rig.settle();
+  rig.post({ kind: 'wrote', stream: 'a', bytes: 1001 }, { kind: 'wrote', stream: 'none', bytes: 1 });
+  rig.append(writer, 1);
+  rig.settle();
+  assert.deepEqual(
+    rig.reports.filter(({ kind }) => kind === 'budget'),
+    [{ kind: 'budget', stream: 'a', exhausted: true }],
+  );
+});

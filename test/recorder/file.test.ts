@@ -4,7 +4,13 @@ import { test } from 'node:test';
 import { FileWriter } from '../../src/recorder/file.js';
 import { MemoryDisk } from './memory-disk.js';
 
-const LABEL = { firstKey: 1_732_330_000_000_000, lastKey: 1_732_330_000_000_009, seq: 7, rows: 2 };
+const LABEL = {
+  firstKey: 1_732_330_000_000_000,
+  lastKey: 1_732_330_000_000_009,
+  seq: 7,
+  rows: 2,
+  rawBytes: 90,
+};
 const NAME = '1732330000000000~1732330000000009_7.parquet';
 const FOLDER = 'streams/vehicle/date=2024-11-23';
 const BYTES = Buffer.alloc(2500, 'x');

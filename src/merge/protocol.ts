@@ -1,0 +1,34 @@
+/** What the broker's thread and the one that merges files say to each other. */
+import type { FileEntry } from '../catalog/entry.js';
+import type { CommittedFile } from '../recorder/file.js';
+import type { Compression } from '../recorder/parquet.js';
+import type { RecorderModules } from '../recorder/protocol.js';
+
+/** What the thread is started with. */
+export interface MergeStart {
+  readonly dataDir: string;
+  /** Of the program. */
+  readonly version: string;
+  readonly nice: number;
+  /** Bytes of the disk that are left free. */
+  readonly reserve: number;
+  readonly modules: RecorderModules;
+}
+
+/** One at a time. */
+export interface MergeJob {
+  readonly stream: string;
+  readonly compression: Compression;
+  /** Of the file to be made, at most; of that less is read. */
+  readonly rawBytes: number;
+  /** In order; not overlapping. */
+  readonly files: readonly FileEntry[];
+}
+
+export type MergeReport =
+  /** The first `count` of the files are one, which is whole, on the disk and has its name. */
+  | { readonly kind: 'merged'; readonly file: CommittedFile; readonly count: number }
+  /** One of the files is not to be merged: nothing was written. */
+  | { readonly kind: 'unfit'; readonly path: string; readonly reason: string }
+  /** Nothing is visible; it may succeed later. */
+  | { readonly kind: 'failed'; readonly error: string };

@@ -1,0 +1,19 @@
+/** Entry of the thread that merges files. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { Room } from '../recorder/room.js';
+import { loadParts } from '../recorder/stand-ins.js';
+import { yieldToOthers } from '../thread-priority.js';
+import { merge } from './merging.js';
+import type { MergeJob, MergeStart } from './protocol.js';
+
+const { dataDir, version, nice, reserve, modules } = workerData as MergeStart;
+// Node shows a warning of a thread once, as one of the process.
+const remark = yieldToOthers(nice);
+if (remark !== null) process.emitWarning(remark);
+
+const { disk, encoder } = await loadParts(modules);
+const context = { dataDir, version, disk, room: new Room(disk, dataDir, reserve), encoder };
+
+parentPort!.on('message', async (job: MergeJob) => {
+  parentPort!.postMessage(await merge(context, job));
+});
