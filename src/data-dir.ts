@@ -103,8 +103,11 @@ function idOf(holder: Holder | 'torn' | 'gone'): string {
 async function startTicks(pid: number): Promise<string | null> {
   try {
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-    // The name in parentheses may hold anything; field 22 is the 20th after it.
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null;
+    // The name in parentheses may hold anything; the state follows it, and field 22 is the 20th after it.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    // Ended, and its parent has not asked how: in a container that may never come.
+    if (fields[0] === 'Z') return null;
+    return fields[19] ?? null;
   } catch {
     // Not Linux, or no such process.
     return alive(pid) ? '' : null;

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -73,6 +73,24 @@ test('another process is refused and named, and followed when it has gone', asyn
   const exit = once(child, 'exit');
   child.kill('SIGKILL');
   await exit;
+  await (await holdDataDir(dataDir))();
+});
+
+test('a process that has ended and was not waited for holds nothing', async (t) => {
+  // The shell becomes a program that knows nothing of its child.
+  const parent = spawn('sh', ['-c', 'sleep 60 & echo $!; exec sleep 60'], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  t.after(() => parent.kill('SIGKILL'));
+  const pid = Number((await once(parent.stdout, 'data'))[0]);
+  const statOf = async (id: number) => (await readFile(`/proc/${id}/stat`, 'utf8')).split(' ');
+  while ((await statOf(parent.pid!))[1] !== '(sleep)');
+  process.kill(pid, 'SIGKILL');
+  let stat = await statOf(pid);
+  while (stat[2] !== 'Z') stat = await statOf(pid);
+  const dataDir = await folder(t);
+  const lock = { pid, startTicks: stat[21], started: 'x' };
+  await writeFile(join(dataDir, LOCK), JSON.stringify(lock));
   await (await holdDataDir(dataDir))();
 });
 
