@@ -31,7 +31,6 @@ export class Catalog {
   readonly #disposal: Disposal;
   readonly #shelves = new Map<string, Shelf>();
   readonly #backlogs = new Map<string, Backlog>();
-  readonly #incomplete = new Set<string>();
   readonly #highestSeq = new Map<string, number>();
   readonly #corrections: ClockRecord[] = [];
   #loading: Promise<void> | null = null;
@@ -79,11 +78,6 @@ export class Catalog {
     const backlog = this.#backlogs.get(stream);
     if (backlog === undefined) return 0;
     return ranges === undefined ? backlog.files : backlog.within(ranges);
-  }
-
-  /** Whether all files of the stream are listed: none is loading, and none was found that could not be. */
-  isComplete(stream: string): boolean {
-    return this.loading(stream) === 0 && !this.#incomplete.has(stream);
   }
 
   /** Names of the streams that have files, in order. */
@@ -300,7 +294,6 @@ export class Catalog {
     const candidates = groups.flatMap((group) => group.candidates);
     const { accepted, dropped } = await acceptAll(this.#place, candidates);
     backlog.remove(groups);
-    if (accepted.length < candidates.length) this.#incomplete.add(stream);
     this.#take(stream, accepted);
     for (const { name } of dropped) this.#dropNamed(stream, name);
   }

@@ -139,10 +139,13 @@ export class Merger {
     const { catalog, mayWrite } = this.#options;
     for (const stream of this.#due) {
       const merged = this.#streams.get(stream);
-      if (merged !== undefined && catalog.isComplete(stream) && mayWrite(stream)) {
+      if (merged !== undefined && catalog.loading(stream) === 0 && mayWrite(stream)) {
         const unsettled = catalog.unsettled(stream).map(({ path }) => path);
         const unfit = unsettled.length === 0 ? this.#unfit : new Set([...this.#unfit, ...unsettled]);
-        const files = nextMerge(catalog.files(stream), merged.limits, unfit);
+        const fences = catalog.dropped
+          .filter((file) => file.stream === stream)
+          .map(({ firstKey }) => firstKey);
+        const files = nextMerge(catalog.files(stream), merged.limits, unfit, fences);
         const { compression, limits } = merged;
         if (files.length > 0) return { stream, compression, rawBytes: limits.rawBytes, files };
       }

@@ -32,14 +32,16 @@ export function limitsOf(below: number, { maxBytes, maxAge }: Retention): MergeL
 
 /**
  * The files to merge next, at least two, in order; none if it is not worth it. `files` are all of a stream, in order. They
- * follow each other in one folder and overlap no file. `unfit`: paths of files that are to stay.
+ * follow each other in one folder and overlap no file. `unfit`: paths of files that are to stay; `fences`: first keys of
+ * files that are not there and may be put back between others.
  */
 export function nextMerge(
   files: readonly FileEntry[],
   limits: MergeLimits,
   unfit: ReadonlySet<string>,
+  fences: readonly number[],
 ): readonly FileEntry[] {
-  const runs = runsOf(files, limits, unfit);
+  const runs = runsOf(files, limits, unfit, fences);
   for (const run of runs) {
     const group = groupOf(run, limits, isRipe);
     if (group !== null) return group;
@@ -57,7 +59,9 @@ function runsOf(
   files: readonly FileEntry[],
   limits: MergeLimits,
   unfit: ReadonlySet<string>,
+  fences: readonly number[],
 ): readonly (readonly FileEntry[])[] {
+  const ahead = [...fences].sort((a, b) => b - a);
   const runs: FileEntry[][] = [];
   let run: FileEntry[] | null = null;
   let reach = -1;
@@ -65,6 +69,10 @@ function runsOf(
     const { firstKey, lastKey, path, rawBytes, seq } = file;
     const apart = firstKey > reach && lastKey < (files[i + 1]?.firstKey ?? Number.POSITIVE_INFINITY);
     reach = Math.max(reach, lastKey);
+    while (ahead.length > 0 && ahead[ahead.length - 1] <= firstKey) {
+      ahead.pop();
+      run = null;
+    }
     // A file whose name tells no number is somebody else's.
     if (!apart || seq === 0 || rawBytes >= limits.rawBytes || unfit.has(path)) {
       run = null;

@@ -231,16 +231,3 @@ test('what is deleted to make room is the oldest of all, not of those that are l
   );
   assert.equal(catalog.totals('vehicle').files, MANY - 2);
 });
-
-test('a stream is complete when all its files are listed', async (t) => {
-  const whole = await opened(t, MANY);
-  assert.equal(whole.catalog.isComplete('vehicle'), false);
-  assert.equal(whole.catalog.isComplete('camera'), true);
-  await whole.catalog.load();
-  assert.equal(whole.catalog.isComplete('vehicle'), true);
-  const damaged = await opened(t, MANY, (dataDir) =>
-    files.truncate(join(dataDir, pathOf(DAY + 70, DAY + 79, 8)), 50),
-  );
-  await damaged.catalog.load();
-  assert.equal(damaged.catalog.isComplete('vehicle'), false);
-});

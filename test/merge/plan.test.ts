@@ -37,8 +37,12 @@ function entry(firstKey: number, lastKey: number, seq: number, rawBytes: number)
 }
 
 const times = (count: number, size: number) => new Array<number>(count).fill(size);
-const next = (files: readonly FileEntry[], limits = LIMITS, unfit: ReadonlySet<string> = NOTHING) =>
-  nextMerge(files, limits, unfit).map(({ seq }) => seq);
+const next = (
+  files: readonly FileEntry[],
+  limits = LIMITS,
+  unfit: ReadonlySet<string> = NOTHING,
+  fences: readonly number[] = [],
+) => nextMerge(files, limits, unfit, fences).map(({ seq }) => seq);
 const from = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, i) => first + i);
 
 test('sixteen small files of the day are enough, or as many as fill one; all there are at once', () => {
@@ -83,6 +87,15 @@ test('files of two days, large ones and those that stay are never among them', (
   assert.deepEqual(next(files.map((file) => (file === files[8] ? foreign : file))), []);
 });
 
+test('files are not merged around one that may be put back', () => {
+  const files = filesOf(times(40, 10));
+  const without = files.filter((file) => file !== files[20]);
+  const behind = (i: number) => files[i]!.lastKey + 1;
+  assert.deepEqual(next(without, LIMITS, NOTHING, [files[20]!.firstKey]), from(1, 20));
+  assert.deepEqual(next(files, LIMITS, NOTHING, [behind(30), behind(9), behind(20)]), []);
+  assert.deepEqual(next(files, LIMITS, NOTHING, [behind(9), 0, behind(39)]), from(11, 40));
+});
+
 test('files whose keys overlap are left alone, with those beside them', () => {
   const files = filesOf(times(40, 10));
   const wide = entry(files[10]!.firstKey, files[12]!.firstKey, 50, 10);
@@ -113,7 +126,7 @@ test('over weeks of any traffic: few files, none too large, none written again o
       const file = entry(firstKey, key, seq, whole(random, 1, largest));
       recorded += file.rawBytes;
       files.push(file);
-      for (let group = nextMerge(files, limits, NOTHING); group.length > 0; ) {
+      for (let group = nextMerge(files, limits, NOTHING, []); group.length > 0; ) {
         const at = files.indexOf(group[0]!);
         assert.deepEqual(files.slice(at, at + group.length), group);
         const raw = group.reduce((sum, { rawBytes }) => sum + rawBytes, 0);
@@ -122,7 +135,7 @@ test('over weeks of any traffic: few files, none too large, none written again o
         merged += raw;
         const last = group.at(-1)!;
         files.splice(at, group.length, entry(group[0]!.firstKey, last.lastKey, last.seq, raw));
-        group = nextMerge(files, limits, NOTHING);
+        group = nextMerge(files, limits, NOTHING, []);
       }
     }
     const days = new Set(files.map(({ path }) => path.split('/')[2])).size;
