@@ -1,5 +1,8 @@
 /** One stream's folder: its files, its journal, its record of gaps, and what else lies there. */
+import { posix } from 'node:path';
+import { accepted } from '../catalog/candidate.js';
 import type { Footer } from '../catalog/footer.js';
+import { replaced } from '../catalog/merged.js';
 import {
   CORRUPT_SUFFIX,
   GAPS_FILE,
@@ -50,13 +53,13 @@ export class StreamFolder {
   /** The last key of its messages; 0 without any. */
   async check(patient: Patient, read: () => void): Promise<number> {
     const { report } = patient;
-    const whole: { path: string; footer: Footer }[] = [];
+    const whole: Whole[] = [];
     for (const found of this.files) {
       const footer = await checkFile(patient, found);
       if (footer !== null) whole.push({ path: found.item.path, footer });
       read();
     }
-    const filed = checkOverlaps(patient, whole);
+    const filed = checkOverlaps(patient, withoutMerged(patient, this.#name, whole));
     const last = await checkJournal(patient, `${this.#path}/${JOURNAL_FOLDER}`, this.#segments, filed);
     if (this.#gaps !== null) await checkGaps(patient, this.#gaps);
     for (const { path } of this.#unknown) {
@@ -67,10 +70,30 @@ export class StreamFolder {
   }
 }
 
+interface Whole {
+  readonly path: string;
+  readonly footer: Footer;
+}
+
+/** Those that count: a file whose messages are in one that was made of it waits only for being deleted. */
+function withoutMerged({ inUse, report }: Patient, stream: string, files: readonly Whole[]): Whole[] {
+  const known = files.map(({ path, footer }) =>
+    accepted({ stream, folder: posix.dirname(path), name: posix.basename(path) }, footer),
+  );
+  const merged = new Set(replaced(known).map(({ path }) => path));
+  for (const path of merged) {
+    // Somebody may be reading it.
+    if (inUse) continue;
+    const what = 'was merged with others into a file that has all of them';
+    report.finding({ kind: 'leftover', path, what, advice: 'nothing: the next start removes it' });
+  }
+  return files.filter(({ path }) => !merged.has(path));
+}
+
 /** The highest key of the files; -1 without any. */
-function checkOverlaps({ report }: Patient, files: { path: string; footer: Footer }[]): number {
+function checkOverlaps({ report }: Patient, files: Whole[]): number {
   files.sort((a, b) => a.footer.firstKey - b.footer.firstKey);
-  let highest: (typeof files)[number] | null = null;
+  let highest: Whole | null = null;
   for (const file of files) {
     const { firstKey, lastKey } = file.footer;
     if (highest !== null && firstKey <= highest.footer.lastKey) {

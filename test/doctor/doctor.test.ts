@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import * as fs from 'node:fs/promises';
 import {
   appendFile,
   chmod,
@@ -13,9 +14,14 @@ import {
 } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
+import { Catalog } from '../../src/catalog/catalog.js';
 import { holdDataDir } from '../../src/data-dir.js';
+import { merge } from '../../src/merge/merging.js';
+import { systemDisk } from '../../src/recorder/disk.js';
+import { parquetEncoder } from '../../src/recorder/parquet.js';
+import { Room } from '../../src/recorder/room.js';
 import { temporaryFolder } from '../app-fixture.js';
-import { foreignParquet, parquet } from '../catalog/parquet.js';
+import { foreignParquet, memoryLog, parquet } from '../catalog/parquet.js';
 import { crashedFolder, examined, pathsOf, stoppedFolder } from './patient.js';
 
 const STREAM = 'streams/vehicle';
@@ -125,6 +131,25 @@ test('files with keys of one range', async (t) => {
   const { findings, kinds } = await examined(dataDir);
   assert.deepEqual(kinds, [`files-overlap ${copy}`]);
   assert.ok(findings[0]!.what.includes(first!));
+});
+
+test('files that were merged and are not deleted yet are no fault', async (t) => {
+  const dataDir = await stoppedFolder(t);
+  const sources = await pathsOf(dataDir, '.parquet');
+  const catalog = await Catalog.open({ dataDir, fs, log: memoryLog() });
+  const room = new Room(systemDisk, dataDir, 0);
+  const report = await merge(
+    { dataDir, version: '1', disk: systemDisk, room, encoder: parquetEncoder },
+    { stream: 'vehicle', compression: 'zstd', rawBytes: 2 ** 20, files: catalog.files('vehicle') },
+  );
+  assert.equal(report.kind, 'merged');
+  const { kinds } = await examined(dataDir);
+  assert.deepEqual(
+    kinds,
+    sources.map((path) => `leftover ${path}`),
+  );
+  await Promise.all(sources.map((path) => rm(join(dataDir, path))));
+  assert.deepEqual((await examined(dataDir)).kinds, []);
 });
 
 test('what was not finished, what was set aside, what is none of ours', async (t) => {
