@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
+import { FINDING_KINDS } from '../src/doctor/finding.js';
+import { GAP_REASONS } from '../src/exchange/gaps.js';
 
 const TESTS = resolve('test');
 const document = readFileSync(resolve('docs/mqtt-conformance.md'), 'utf8');
@@ -43,4 +45,26 @@ test('every row has a test, or says that there is none', () => {
   assert.ok(rows.length > 80);
   const bare = rows.filter((row) => !/\.test\.ts`|not yet|not used|not supported/.test(row));
   assert.deepEqual(bare, []);
+});
+
+/** The first cells of the tables in a document, where they are code. */
+function rowsOf(name: string): Set<string> {
+  const text = readFileSync(resolve('docs', name), 'utf8');
+  return new Set([...text.matchAll(/^\| `([\w-]+)` \|/gm)].map(([, cell]) => cell!));
+}
+
+test('what to do about every kind of finding is said', () => {
+  const rows = rowsOf('recovery.md');
+  assert.deepEqual(
+    FINDING_KINDS.filter((kind) => !rows.has(kind)),
+    [],
+  );
+});
+
+test('every reason of a gap is explained', () => {
+  const rows = rowsOf('requests.md');
+  assert.deepEqual(
+    GAP_REASONS.filter((reason) => !rows.has(reason)),
+    [],
+  );
 });

@@ -19,7 +19,7 @@ export async function checkClock(
   const { dataDir, files, inUse, report } = patient;
   const path = CLOCK_FILE;
   if (!present) {
-    const what = 'is not there; the next start goes on behind the last key of all files';
+    const what = 'is not there; the next start goes on behind the last key of all files and journals';
     if (lastKey > 0) report.note({ path, what });
     return;
   }
@@ -30,7 +30,7 @@ export async function checkClock(
   if (state === null) {
     const what = 'is no state of a clock';
     const advice =
-      'nothing: the next start goes on behind the last key of all files, and takes the corrections of wall time from them';
+      'nothing: the next start goes on behind the last key of all files and journals, and takes the corrections of wall time from files';
     report.finding({ kind: 'clock-corrupt', path, what, advice });
     return;
   }

@@ -1,31 +1,33 @@
-/** What kinds of findings there are; stable, for programs. */
-export type FindingKind =
+/** What kinds of findings there are; stable, for programs; docs/recovery.md says what to do. */
+export const FINDING_KINDS = [
   /** A Parquet file is no whole one, or its rows are not what its footer says. */
-  | 'file-corrupt'
+  'file-corrupt',
   /** The disk or the rights refuse something. */
-  | 'unreadable'
+  'unreadable',
   /** A Parquet file of another stream, or of somebody else. */
-  | 'file-foreign'
+  'file-foreign',
   /** A name or a folder does not tell the keys of its file. */
-  | 'file-misnamed'
-  | 'files-overlap'
+  'file-misnamed',
+  'files-overlap',
   /** The broker leaves it alone. */
-  | 'unknown-item'
+  'unknown-item',
   /** Of an earlier process that did not finish. */
-  | 'leftover'
+  'leftover',
   /** A file that could not be read was set aside. */
-  | 'set-aside'
-  | 'journal-corrupt'
-  | 'journal-torn'
-  | 'gaps-corrupt'
-  | 'gaps-torn'
-  | 'clock-corrupt'
+  'set-aside',
+  'journal-corrupt',
+  'journal-torn',
+  'gaps-corrupt',
+  'gaps-torn',
+  'clock-corrupt',
   /** The machine's clock is not where the last message was. */
-  | 'clock-off'
+  'clock-off',
   /** Others than the user may read it, or the user may not. */
-  | 'access'
-  | 'space'
-  | 'sessions';
+  'access',
+  'space',
+  'sessions',
+] as const;
+export type FindingKind = (typeof FINDING_KINDS)[number];
 
 /** Something that is not as it should be. */
 export interface Finding {
