@@ -30,6 +30,11 @@ export const QUESTIONS = {
     asks: 'Does routing suffer while a file is written?',
     load: async () => (await import('./flush-latency.js')).flushLatency,
   },
+  encryption: {
+    asks: 'What does it cost to encrypt files and journal, and to find messages in them?',
+    onRequest: true,
+    load: async () => (await import('./encryption.js')).encryption,
+  },
   broker: {
     asks: 'How does the broker compare with others? All from routing to stalled.',
     load: async () => (await import('./broker.js')).broker,

@@ -1,10 +1,11 @@
 import type { CommittedFile } from '../src/recorder/file.js';
 import type { Compression } from '../src/recorder/parquet.js';
-import type { RecordedStream } from '../src/recorder/protocol.js';
+import type { Durability, RecordedStream } from '../src/recorder/protocol.js';
 import { Recorder } from '../src/recorder/recorder.js';
 import { allocateRing } from '../src/ring/layout.js';
 import { encodeSource, type Source } from '../src/ring/source.js';
 import { RingWriter } from '../src/ring/writer.js';
+import type { NamedKey } from '../src/seal/keyring.js';
 import { clientOf, keyOf, payloadOf, qosOf, type Rows, retainOf, topicOf } from './rows.js';
 
 const MIB = 1024 * 1024;
@@ -36,8 +37,13 @@ export class Recording {
     this.#committed = committed;
   }
 
-  /** `flushBytes`: raw size of a file. */
-  static async start(folder: string, compression: Compression, flushBytes = 48 * MIB): Promise<Recording> {
+  /** `flushBytes`: raw size of a file; `keys`: encrypted with the first of these. */
+  static async start(
+    folder: string,
+    compression: Compression,
+    flushBytes = 48 * MIB,
+    { durability = 'none', keys = [] }: { durability?: Durability; keys?: readonly NamedKey[] } = {},
+  ): Promise<Recording> {
     const committed = { files: [] as CommittedFile[], room: () => {} };
     const recorder = await Recorder.start({
       dataDir: folder,
@@ -45,6 +51,7 @@ export class Recording {
       clockBase: 0,
       corrections: [],
       log: LOG,
+      keys,
       onCommit: (_stream, file, upTo) => {
         committed.files.push(file);
         recording.#ring.commit(upTo);
@@ -53,12 +60,13 @@ export class Recording {
     });
     const recording = new Recording(folder, recorder, committed);
     const stream: RecordedStream = {
-      durability: 'none',
+      durability,
       syncInterval: 50,
       name: 'bench',
       flush: { every: 0, bytes: flushBytes, messages: 0, idle: 0 },
       writeBudget: { perDay: 0, stopJournal: false },
       parquet: { compression },
+      encryption: { enabled: keys.length > 0 },
     };
     recorder.add(stream, recording.#ring, 0, 0);
     return recording;

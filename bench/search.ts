@@ -152,7 +152,7 @@ async function searchFile(run: Run, file: (typeof FILES)[number]): Promise<Row[]
 type Found = readonly Message[] | (() => readonly Message[]);
 
 /** Times for finding `FOUND` rows from a random one on; `unit`: 1 for milliseconds, 1000 for microseconds. */
-async function timed(
+export async function timed(
   count: number,
   unit: number,
   rows: Rows,

@@ -26,6 +26,7 @@ import {
 } from './config/schema.js';
 import { holdDataDir } from './data-dir.js';
 import { affordableConnections } from './descriptors.js';
+import { type EncryptionKey, openKeyring } from './encryption.js';
 import { MqttStreamError } from './errors.js';
 import type { TakeBatch } from './exchange/handover.js';
 import { HttpInterface } from './http/server.js';
@@ -36,6 +37,7 @@ import { Transfers } from './query/transfers.js';
 import { lastJournalKey } from './recorder/journal/last-key.js';
 import { within } from './recorder/keeper.js';
 import type { RecorderModules, StreamCount } from './recorder/protocol.js';
+import type { Keyring } from './seal/keyring.js';
 import { Streams } from './streams.js';
 import { isOwnTopic, topicFault } from './topics.js';
 import { TransferClient } from './transfer/client.js';
@@ -48,6 +50,8 @@ export interface AppParts {
   readonly time?: TimeSource;
   /** Takes the batches of streams whose ring is `whenFull: return`; without it these are as `flush`. */
   readonly onBatch?: TakeBatch;
+  /** Keys for encrypted streams, before those of the configuration: the first of all is for new files. */
+  readonly encryptionKeys?: () => Promise<readonly EncryptionKey[]>;
   /** Stand-ins for the recorder's disk and encoder. */
   readonly recorderModules?: RecorderModules;
 }
@@ -81,6 +85,7 @@ export class App {
   readonly #reader: FileReader;
   readonly #clockStore: ClockStore;
   readonly #store: Store;
+  readonly #keyring: Keyring;
   readonly #releaseDataDir: () => Promise<void>;
   readonly #clockTimer: NodeJS.Timeout;
   /** Ends the waiting of those who published from inside and have no answer yet. */
@@ -103,6 +108,7 @@ export class App {
     store: Store,
     access: Access,
     connections: number,
+    keyring: Keyring,
     releaseDataDir: () => Promise<void>,
   ) {
     this.config = config;
@@ -112,6 +118,7 @@ export class App {
     this.clock = clock;
     this.streams = streams;
     this.#store = store;
+    this.#keyring = keyring;
     this.access = access;
     this.#clockStore = clockStore;
     this.#releaseDataDir = releaseDataDir;
@@ -122,7 +129,7 @@ export class App {
     streams.onState = (name, state) => this.broker.sys.tell(`streams/${name}/state`, state);
     this.#clockTimer = setInterval(() => this.#saveClock(), SAVE_EVERY / 1000);
     this.#clockTimer.unref();
-    this.#reader = FileReader.start({ log });
+    this.#reader = FileReader.start({ log, keys: keyring.keys });
     this.broker = new Broker({
       id: randomUUID(),
       keys: clock,
@@ -136,9 +143,10 @@ export class App {
       sys: { ...config.sys, version: VERSION },
       access,
     });
-    this.transfers = new Transfers(catalog, config.dataDir, config.transfer.chunkBytes, (order) =>
-      this.broker.requestTransfer(ownPacket(TRANSFER_TOPIC, JSON.stringify(order))),
-    );
+    const { chunkBytes, decrypt } = config.transfer;
+    const send = (order: object) =>
+      this.broker.requestTransfer(ownPacket(TRANSFER_TOPIC, JSON.stringify(order)));
+    this.transfers = new Transfers(catalog, config.dataDir, chunkBytes, send, decrypt);
     this.requests = new Requests({
       catalog,
       clock,
@@ -166,6 +174,8 @@ export class App {
     const log = parts.log ?? createLog(config.log, (line) => process.stderr.write(line));
     const time = parts.time ?? systemTime();
     const access = await openAccess(config, { log, fs: files });
+    const keyPlaces = { files, env: process.env };
+    const keyring = await openKeyring(config.encryption, keyPlaces, parts.encryptionKeys);
     const releaseDataDir = await holdDataDir(config.dataDir);
     let audit: AuditLog | null = null;
     let opening: ClockOpening | null = null;
@@ -175,10 +185,10 @@ export class App {
     try {
       const { dataDir } = config;
       audit = await AuditLog.open(config.log.audit, log, () => performance.now());
-      const catalog = await Catalog.open({ dataDir, fs: files, log });
+      const catalog = await Catalog.open({ dataDir, fs: files, log, keyring });
       const known = {
         maxKey: catalog.maxKey(),
-        journalKey: () => lastJournalKey(dataDir, files),
+        journalKey: () => lastJournalKey(dataDir, files, keyring),
         corrections: () => correctionsIn(catalog.corrections()),
       };
       opening = await ClockStore.open(dataDir, time, files, known, log);
@@ -192,6 +202,8 @@ export class App {
         reserve: config.disk.reserve,
         log,
         afterCrash,
+        keyring,
+        sentOpen: config.transfer.decrypt,
         ...(parts.onBatch === undefined ? {} : { onBatch: parts.onBatch }),
         ...(parts.recorderModules === undefined ? {} : { recorderModules: parts.recorderModules }),
       });
@@ -218,6 +230,7 @@ export class App {
         store,
         access,
         connections,
+        keyring,
         releaseDataDir,
       );
       await app.#open();
@@ -373,7 +386,7 @@ export class App {
     }
     if (config.transfer.embedded) {
       const connect = () => this.broker.connectInside();
-      this.#transferClient = await TransferClient.start({ connect, log: this.log });
+      this.#transferClient = await TransferClient.start({ connect, log: this.log, keyring: this.#keyring });
     }
     this.audit.record({ audit: 'config', change: 'started' });
     bridges.start();

@@ -40,6 +40,22 @@ export const ERRORS = {
     status: 500,
   },
 
+  // encryption at rest
+  KEY_UNUSABLE: { message: 'the encryption key "%s" cannot be used: %s', reason: 0x83, status: 500 },
+  KEY_MISSING: {
+    message:
+      '%s needs %s, and the keys here are: %s; give it (encryption.keys, or --key-file), or move what needs it out of the data folder',
+    reason: 0x83,
+    status: 500,
+  },
+  KEY_WRONG: {
+    message:
+      '%s is encrypted with a key "%s" that is another one than the key of this id here; put the right one in its place',
+    reason: 0x83,
+    status: 500,
+  },
+  DECRYPT_FAILED: { message: '%s could not be decrypted: %s', reason: 0x80, status: 500 },
+
   // stored sessions
   STORE_IN_USE: {
     message:

@@ -2,6 +2,7 @@
 export { App, type AppParts, createApp, type Message } from './app.js';
 export { loadConfig } from './config/file.js';
 export type { Config, ConfigInput, StreamConfig, StreamInput } from './config/schema.js';
+export type { EncryptionKey } from './encryption.js';
 export { ERRORS, type ErrorCode, MqttStreamError } from './errors.js';
 export type { TakeBatch } from './exchange/handover.js';
 export type { Result } from './query/requests.js';

@@ -8,6 +8,7 @@ import { Merger } from './merge/merger.js';
 import { limitsOf } from './merge/plan.js';
 import { MergeThread } from './merge/thread.js';
 import type { RecorderModules } from './recorder/protocol.js';
+import type { Keyring } from './seal/keyring.js';
 import { BACKGROUND_NICE } from './thread-priority.js';
 import { VERSION } from './version.js';
 
@@ -17,6 +18,9 @@ export interface MergesOptions {
   readonly reserve: number;
   readonly catalog: Catalog;
   readonly log: Logger;
+  readonly keyring: Keyring;
+  /** Whether encrypted files are sent decrypted. */
+  readonly sentOpen: boolean;
   readonly recorderModules?: RecorderModules;
 }
 
@@ -26,7 +30,7 @@ export class Merges {
 
   /** `heldOf`: null-ish for a stream that is not there any more; `wrote`: so many bytes count for its budget. */
   constructor(
-    { catalog, dataDir, log, reserve, recorderModules: modules = {} }: MergesOptions,
+    { catalog, dataDir, keyring, log, reserve, sentOpen, recorderModules: modules = {} }: MergesOptions,
     heldOf: (name: string) => { readonly stream: Stream; readonly disk: DiskPolicy } | undefined,
     wrote: (name: string, bytes: number) => void,
   ) {
@@ -34,7 +38,15 @@ export class Merges {
       catalog,
       log,
       startThread: () =>
-        new MergeThread({ dataDir, version: VERSION, nice: BACKGROUND_NICE, reserve, modules }),
+        new MergeThread({
+          dataDir,
+          version: VERSION,
+          nice: BACKGROUND_NICE,
+          reserve,
+          keys: keyring.keys,
+          sentOpen,
+          modules,
+        }),
       // A disk that fails, or that is to be spared, has other things to do.
       mayWrite: (name) => {
         const held = heldOf(name);
@@ -56,9 +68,10 @@ export class Merges {
   }
 
   /** From now on all files of the stream are known, or will be in the catalogue in the order of their keys. */
-  add({ name, merge, parquet, retention }: StreamConfig): void {
+  add({ name, encryption, merge, parquet, retention }: StreamConfig): void {
     if (!merge.enabled) return;
-    this.#merger.add(name, { limits: limitsOf(merge.below, retention), compression: parquet.compression });
+    const limits = limitsOf(merge.below, retention);
+    this.#merger.add(name, { limits, compression: parquet.compression, encrypted: encryption.enabled });
   }
 
   remove(name: string): void {

@@ -13,6 +13,7 @@ import type { RecordedStream } from './recorder/protocol.js';
 import { Recorder } from './recorder/recorder.js';
 import { allocateRing } from './ring/layout.js';
 import { RingWriter } from './ring/writer.js';
+import { Keyring } from './seal/keyring.js';
 import { VERSION } from './version.js';
 
 /** What was found in the journal of a stream. */
@@ -25,18 +26,20 @@ export interface RecoveredStream {
 
 /**
  * Does without a broker what its start does: what a process has left in its journals is put into files, temporary files are
- * finished or removed, corrupt ones set aside. The crash stays to be told by the next start. Rejects with DATA_DIR_UNUSABLE,
- * DATA_DIR_IN_USE, or FLUSH_FAILED: then the journal is as it was, and may be recovered later.
+ * finished or removed, corrupt ones set aside. The crash stays to be told by the next start. `keyring`: for what is encrypted, which
+ * stays so. Rejects with DATA_DIR_UNUSABLE, DATA_DIR_IN_USE, KEY_MISSING, KEY_WRONG, or FLUSH_FAILED: then the journal is as it was,
+ * and may be recovered later.
  */
 export async function recoverFolder(
   dataDir: string,
   time: TimeSource,
   log: Logger,
+  keyring = Keyring.EMPTY,
 ): Promise<RecoveredStream[]> {
   const streams = await streamsIn(dataDir);
   const release = await holdDataDir(dataDir);
   try {
-    const catalog = await Catalog.open({ dataDir, fs: files, log });
+    const catalog = await Catalog.open({ dataDir, fs: files, log, keyring });
     await catalog.load();
     const { clock } = await ClockStore.open(
       dataDir,
@@ -44,7 +47,7 @@ export async function recoverFolder(
       files,
       {
         maxKey: catalog.maxKey(),
-        journalKey: () => lastJournalKey(dataDir, files),
+        journalKey: () => lastJournalKey(dataDir, files, keyring),
         corrections: () => correctionsIn(catalog.corrections()),
       },
       log,
@@ -70,6 +73,7 @@ export async function recoverFolder(
       corrections: clock.corrections,
       version: VERSION,
       log,
+      keys: keyring.keys,
       onCommit: () => {},
       onRestored: (stream, { file, torn, left: segments }) => {
         const one = found.get(stream)!;

@@ -17,6 +17,8 @@ import type { CommittedFile } from './recorder/file.js';
 import { within } from './recorder/keeper.js';
 import type { FlushInfo, RecorderModules, Restored, StreamCount, Task } from './recorder/protocol.js';
 import { Recorder } from './recorder/recorder.js';
+import type { Keyring } from './seal/keyring.js';
+import { offered } from './seal/offered.js';
 import { type RecoveryReport, type StreamStatus, statusOf } from './stream-status.js';
 import { VERSION } from './version.js';
 
@@ -31,6 +33,9 @@ export interface StreamsOptions {
   readonly log: Logger;
   /** The process before ended without writing what its rings held. */
   readonly afterCrash: boolean;
+  readonly keyring: Keyring;
+  /** Whether encrypted files are sent decrypted. */
+  readonly sentOpen: boolean;
   readonly onBatch?: TakeBatch;
   readonly recorderModules?: RecorderModules;
 }
@@ -84,7 +89,7 @@ export class Streams {
 
   static async start(options: StreamsOptions): Promise<Streams> {
     const streams = new Streams(options);
-    const { bootId, clock, dataDir, log, reserve, recorderModules: modules } = options;
+    const { bootId, clock, dataDir, keyring, log, reserve, recorderModules: modules, sentOpen } = options;
     streams.#gapLogs = await GapLogs.open({ ...options, lastKeyBefore: clock.last });
     streams.#recorder = await Recorder.start({
       dataDir,
@@ -94,6 +99,8 @@ export class Streams {
       version: VERSION,
       reserve,
       log,
+      keys: keyring.keys,
+      sentOpen,
       ...(modules === undefined ? {} : { modules }),
       onCommit: (name, file, upTo, info) => streams.#committed(name, file, upTo, info),
       onSafe: (name, upTo) => streams.#held.get(name)?.stream.safety?.reached(upTo),
@@ -122,11 +129,16 @@ export class Streams {
     return streams;
   }
 
-  /** From now on the stream captures. Throws STREAM_EXISTS, also while one of this name is being removed. */
+  /**
+   * From now on the stream captures. Throws STREAM_EXISTS, also while one of this name is being removed, and KEY_MISSING
+   * if it is encrypted and there is no key.
+   */
   add(config: StreamConfig): Stream {
     const { name } = config;
-    const { catalog, onBatch } = this.#options;
+    const { catalog, keyring, onBatch } = this.#options;
     if (this.#held.has(name)) throw new MqttStreamError('STREAM_EXISTS', [name]);
+    if (config.encryption.enabled && keyring.keys.length === 0)
+      throw keyring.missing(`stream "${name}", which is encrypted,`);
     const stream = new Stream(config, this.#gapLogs.of(name));
     const handover =
       config.ring.whenFull === 'return' && onBatch !== undefined
@@ -195,7 +207,8 @@ export class Streams {
   }
 
   async hash(file: FileEntry): Promise<string> {
-    const { sha256 } = await this.#recorder.hash(file.path);
+    const { decrypt } = offered(file, this.#options.sentOpen);
+    const { sha256 } = await this.#recorder.hash(file.path, decrypt ? file.bytes : undefined);
     this.#options.catalog.setSha256(file, sha256);
     return sha256;
   }

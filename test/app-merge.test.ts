@@ -12,6 +12,7 @@ import {
   streamInput,
   temporaryFolder,
 } from './app-fixture.js';
+import { keyBytes } from './seal/keys.js';
 
 const parquetFiles = async (dataDir: string) =>
   (await readdir(join(dataDir, 'streams'), { recursive: true })).filter((name) => name.endsWith('.parquet'));
@@ -84,4 +85,23 @@ test('nothing is merged where that is not wanted', async (t) => {
   const paths = await parquetFiles(dataDir);
   assert.equal(paths.length, 20);
   assert.equal((await readFile(join(dataDir, 'streams', paths[0]!))).subarray(0, 4).toString(), 'PAR1');
+});
+
+test('encrypted files become an encrypted one', async (t) => {
+  const dataDir = await temporaryFolder(t);
+  const config = configOf(dataDir, { streams: [streamInput({ encryption: { enabled: true } })] });
+  const parts = { encryptionKeys: async () => [{ id: 'a', key: keyBytes('a') }] };
+  const { app, log } = await started(t, config, parts);
+  const payloads: string[] = [];
+  for (let i = 0; i < 16; i++) {
+    payloads.push(...(await publishMany(app, `${i}-`, 2)));
+    await app.request('flush', { id: `flush-${i}`, stream: 'vehicle' });
+  }
+  await log.seen(MERGED);
+  await app.catalog.idle();
+  assert.deepEqual((await replayed(app)).payloads, payloads);
+  await app.close();
+  const paths = await readdir(join(dataDir, 'streams'), { recursive: true });
+  assert.equal(paths.filter((name) => name.endsWith('.parquet.enc')).length, 1);
+  assert.deepEqual(await parquetFiles(dataDir), []);
 });

@@ -62,12 +62,23 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'both.ts': [],
   clock: ['errors.ts', 'whole-file.ts'],
   ring: ['errors.ts'],
-  catalog: ['errors.ts'],
-  recorder: ['ring', 'catalog', 'thread-priority.ts', 'errors.ts'],
+  seal: ['errors.ts'],
+  catalog: ['seal', 'errors.ts'],
+  recorder: ['ring', 'catalog', 'seal', 'thread-priority.ts', 'errors.ts'],
   exchange: ['ring', 'clock', 'recorder', 'topics.ts', 'both.ts', 'whole-file.ts', 'errors.ts'],
-  query: ['ring', 'catalog', 'clock', 'exchange', 'thread-priority.ts', 'topics.ts', 'audit.ts', 'errors.ts'],
-  merge: ['ring', 'catalog', 'recorder', 'query', 'thread-priority.ts', 'errors.ts'],
-  transfer: ['topics.ts', 'errors.ts'],
+  query: [
+    'ring',
+    'catalog',
+    'clock',
+    'exchange',
+    'seal',
+    'thread-priority.ts',
+    'topics.ts',
+    'audit.ts',
+    'errors.ts',
+  ],
+  merge: ['ring', 'catalog', 'recorder', 'query', 'seal', 'thread-priority.ts', 'errors.ts'],
+  transfer: ['seal', 'topics.ts', 'errors.ts'],
   bridge: [
     'ring',
     'catalog',
@@ -81,7 +92,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   broker: ['topics.ts', 'addresses.ts', 'audit.ts', 'both.ts', 'errors.ts'],
   config: ['topics.ts', 'addresses.ts', 'errors.ts'],
-  doctor: ['catalog', 'clock', 'recorder', 'exchange', 'query', 'broker', 'data-dir.ts', 'errors.ts'],
+  doctor: ['catalog', 'clock', 'recorder', 'exchange', 'query', 'seal', 'broker', 'data-dir.ts', 'errors.ts'],
 };
 
 for (const [folder, allowed] of Object.entries(MAY_IMPORT)) {

@@ -12,11 +12,16 @@ import {
   temporaryFolder,
 } from './app-fixture.js';
 import { run } from './cli/program.js';
+import { keyBytes } from './seal/keys.js';
 
-async function crashed(t: Parameters<typeof temporaryFolder>[0], durability: 'none' | 'strict' = 'strict') {
+async function crashed(
+  t: Parameters<typeof temporaryFolder>[0],
+  durability: 'none' | 'strict' = 'strict',
+  enabled = false,
+) {
   const dataDir = await temporaryFolder(t);
-  const streams = [streamInput({ durability })];
-  const { app } = await started(t, configOf(dataDir, { streams }));
+  const streams = [streamInput({ durability, encryption: { enabled } })];
+  const { app } = await started(t, configOf(dataDir, { streams }), ENCRYPTION);
   await publishMany(app, 'file', 3);
   await app.request('flush', { id: 'f', stream: 'vehicle' });
   await publishMany(app, 'journal', 5, 1);
@@ -25,6 +30,9 @@ async function crashed(t: Parameters<typeof temporaryFolder>[0], durability: 'no
   await rm(join(copy, 'lock.json'));
   return { copy, dataDir, streams };
 }
+
+/** For streams that are encrypted. */
+const ENCRYPTION = { encryptionKeys: async () => [{ id: 'a', key: keyBytes('a') }] };
 
 const journalOf = (dataDir: string) => join(dataDir, 'streams', 'vehicle', 'journal');
 
@@ -65,4 +73,22 @@ test('recover: not while somebody has the folder, and not what is no data folder
   assert.match(none.err.join('\n'), /DATA_DIR_UNUSABLE.*there is no folder "streams" in it/);
   assert.deepEqual(await readdir(empty), []);
   assert.equal((await run('recover')).code, 2);
+});
+
+test('recover: what was encrypted needs the key, and stays encrypted', async (t) => {
+  const { copy, streams } = await crashed(t, 'strict', true);
+  const folder = await temporaryFolder(t);
+  const file = join(folder, 'key');
+  const config = join(folder, 'config.yaml');
+  await writeFile(file, keyBytes('a'), { mode: 0o600 });
+  await writeFile(config, JSON.stringify({ encryption: { keys: [{ id: 'a', file }] } }));
+  const refused = await run('recover', copy);
+  assert.equal(refused.code, 2);
+  assert.match(refused.err.join('\n'), /KEY_MISSING.*needs the encryption key "a"/);
+  const { code, out } = await run('recover', copy, '--config', config);
+  assert.equal(code, 0);
+  assert.equal(out[0], 'vehicle: 5 messages recovered');
+  assert.match(out[1]!, /\.parquet\.enc$/);
+  const { app } = await started(t, configOf(copy, { streams }), ENCRYPTION);
+  assert.deepEqual((await replayed(app)).payloads, [...numbered('file', 3), ...numbered('journal', 5)]);
 });

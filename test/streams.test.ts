@@ -7,6 +7,7 @@ import { Catalog } from '../src/catalog/catalog.js';
 import { readFooter } from '../src/catalog/footer.js';
 import { Clock } from '../src/clock/clock.js';
 import { parseStream } from '../src/config/schema.js';
+import { Keyring } from '../src/seal/keyring.js';
 import { Streams, type StreamsOptions } from '../src/streams.js';
 import { atEnd, Disk, MemoryLog, numbered, streamInput, temporaryFolder } from './app-fixture.js';
 import { FakeTime, HOUR, SECOND } from './clock/machine.js';
@@ -30,6 +31,8 @@ async function rig(t: TestContext, more: Partial<StreamsOptions> = {}) {
     files,
     log: log.log,
     afterCrash: false,
+    keyring: Keyring.EMPTY,
+    sentOpen: false,
     recorderModules: disk.modules,
     ...more,
   });

@@ -25,7 +25,7 @@ test("the recorder's thread yields to the broker's, which keeps its priority", {
 test('so does the thread that reads files', { skip }, async (t) => {
   assert.equal(threadsAt(8), 0);
   const entry = new URL('../src/query/file-worker.js', import.meta.url);
-  const thread = new ReadingThread(entry, () => {}, 8);
+  const thread = new ReadingThread(entry, { nice: 8, keys: [] }, () => {});
   t.after(() => thread.stop(new MqttStreamError('SHUTTING_DOWN')));
   const call = thread.open({ path: '/none', start: 0, end: 0, topic: null });
   call.ask();

@@ -54,7 +54,7 @@ export async function acceptCommitted(
   }
   let footer: Footer | null;
   try {
-    footer = await readFooter(join(place.dataDir, path), place.fs);
+    footer = await readFooter(join(place.dataDir, path), place.fs, place.keyring);
   } catch (error) {
     // Only contents are a reason to set a file aside: a failing disk may be readable after the next start.
     if (isCorrupt(error)) await setAside(place, path, textOf(error));

@@ -5,11 +5,12 @@ import type { Accepted, Candidate } from './candidate.js';
 import { Disposal } from './disposal.js';
 import type { ClockRecord, DroppedFile, FileEntry, KeyRange } from './entry.js';
 import { replaced } from './merged.js';
-import { CORRUPT_SUFFIX, PARQUET_SUFFIX, parseFileName, TEMP_SUFFIX } from './naming.js';
+import { CORRUPT_SUFFIX, dataNameIn, isDataName, parseFileName, TEMP_SUFFIX } from './naming.js';
 import type { Place } from './place.js';
 import { setAside } from './quarantine.js';
 import { expired, type Retention } from './retention.js';
 import { acceptAll, scan, seqOf } from './scan.js';
+import { checkKeys } from './sealed-files.js';
 import { Shelf } from './shelf.js';
 import { acceptTemporary } from './temporary.js';
 
@@ -51,11 +52,14 @@ export class Catalog {
   /**
    * Lists what is on disk, however much there is: by name, except that the newest file of each stream is verified, and
    * what an earlier run left unfinished is committed or removed. Where there is much, the rest waits for `load`.
-   * Throws `DATA_DIR_UNUSABLE` if a folder cannot be listed: an incomplete catalogue would hide messages.
+   * Throws `DATA_DIR_UNUSABLE` if a folder cannot be listed: an incomplete catalogue would hide messages; `KEY_MISSING`
+   * or `KEY_WRONG` if what is encrypted needs a key that is not there: nothing was touched then.
    */
   static async open(place: Place): Promise<Catalog> {
     const catalog = new Catalog(place);
-    for (const [stream, candidates] of await scan(place)) await catalog.#open(stream, candidates);
+    const found = await scan(place);
+    await checkKeys(place, [...found.values()].flat());
+    for (const [stream, candidates] of found) await catalog.#open(stream, candidates);
     let free = READ_AT_START;
     for (const [stream, backlog] of [...catalog.#backlogs].sort((a, b) => a[1].files - b[1].files)) {
       free -= backlog.files;
@@ -249,16 +253,16 @@ export class Catalog {
 
   async #open(stream: string, candidates: readonly Candidate[]): Promise<void> {
     for (const { name } of candidates) this.#sawSeq(stream, seqOf(name));
-    const backlog = new Backlog(candidates.filter(({ name }) => name.endsWith(PARQUET_SUFFIX)));
+    const backlog = new Backlog(candidates.filter(({ name }) => isDataName(name)));
     this.#backlogs.set(stream, backlog);
     for (const { name } of candidates) {
-      if (name.endsWith(PARQUET_SUFFIX + CORRUPT_SUFFIX))
-        this.#dropNamed(stream, name.slice(0, -CORRUPT_SUFFIX.length));
+      const before = dataNameIn(name, CORRUPT_SUFFIX);
+      if (before !== null) this.#dropNamed(stream, before);
     }
     this.#take(stream, (await acceptAll(this.#place, backlog.nameless)).accepted);
     // Before anything new is written, and one after the other: whether one is needed depends on the rest.
     for (const candidate of candidates) {
-      if (candidate.name.endsWith(PARQUET_SUFFIX + TEMP_SUFFIX)) await this.#finish(backlog, candidate);
+      if (dataNameIn(candidate.name, TEMP_SUFFIX) !== null) await this.#finish(backlog, candidate);
     }
     for (;;) {
       const [newest] = backlog.newest(1);

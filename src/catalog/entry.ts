@@ -11,10 +11,11 @@ export interface FileEntry {
   /** Number of the file within its stream; 0 if its name does not tell. */
   readonly seq: number;
   readonly rows: number;
+  /** On the disk. */
   readonly bytes: number;
   /** Of its columns without compression, about: what it costs to read or write it as a whole. */
   readonly rawBytes: number;
-  /** Lower-case hex; `null` until somebody computed it. Set by the catalogue alone. */
+  /** Of what is sent of it, lower-case hex; `null` until somebody computed it. Set by the catalogue alone. */
   sha256: string | null;
 }
 

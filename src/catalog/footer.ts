@@ -1,7 +1,13 @@
 /** The end of a Parquet file: what it holds, without reading it. */
 import { type FileMetaData, parquetMetadata } from 'hyparquet';
 import { MqttStreamError, textOf } from '../errors.js';
-import type { CatalogFs, CatalogHandle } from './place.js';
+import { type ByteSource, StoredBytes } from '../seal/byte-source.js';
+import { Keyring } from '../seal/keyring.js';
+import { isSealedName } from '../seal/offered.js';
+import { OpenedBytes } from '../seal/opened-bytes.js';
+import { Unsound } from '../seal/unsound.js';
+import { TEMP_SUFFIX } from './naming.js';
+import type { CatalogFs } from './place.js';
 
 const MAGIC = 0x31524150; // "PAR1", little endian
 /** Magic, length of the footer, magic. */
@@ -14,6 +20,7 @@ const PREFIX = 'mqtt-stream.';
 
 export interface Footer {
   readonly rows: number;
+  /** On the disk. */
   readonly bytes: number;
   /** Of its columns without compression. */
   readonly rawBytes: number;
@@ -30,18 +37,26 @@ export interface Footer {
 
 /**
  * The footer of the file at `path`, or `null` for a whole Parquet file that the recorder did not write.
- * Throws `FILE_CORRUPT` for contents that are no whole Parquet file, and what `fs` throws.
+ * Throws `FILE_CORRUPT` for contents that are no whole Parquet file, `KEY_MISSING` and `KEY_WRONG` for an encrypted
+ * one that cannot be opened, and what `fs` throws.
  */
-export async function readFooter(path: string, fs: Pick<CatalogFs, 'open'>): Promise<Footer | null> {
+export async function readFooter(
+  path: string,
+  fs: Pick<CatalogFs, 'open'>,
+  keyring = Keyring.EMPTY,
+): Promise<Footer | null> {
   const handle = await fs.open(path, 'r');
   try {
     const { size } = await handle.stat();
-    const tail = await readTail(path, handle, size);
-    try {
-      return describe(parquetMetadata(tail, METADATA_OPTIONS), size);
-    } catch (error) {
-      throw corrupt(path, textOf(error), error);
-    }
+    const sealed = isSealedName(path.endsWith(TEMP_SUFFIX) ? path.slice(0, -TEMP_SUFFIX.length) : path);
+    const stored = new StoredBytes(handle, size);
+    const file = sealed ? await OpenedBytes.open(stored, keyring, path) : stored;
+    // Of a sealed file the frame of the end is read anyway, and that no other is missing is known.
+    if (!sealed) await checkHead(file);
+    return decoded(await readTail(file), file.byteLength, size);
+  } catch (error) {
+    if (!(error instanceof Unsound)) throw error;
+    throw new MqttStreamError('FILE_CORRUPT', [path, error.message], { cause: error });
   } finally {
     await handle.close();
   }
@@ -53,32 +68,42 @@ const METADATA_OPTIONS = {
   parsers: { timestampFromMicroseconds: (key: bigint) => key },
 };
 
-/** The last bytes of the file, at least its whole footer. */
-async function readTail(path: string, handle: CatalogHandle, size: number): Promise<Uint8Array> {
-  if (size < SMALLEST_FILE) throw corrupt(path, `${size} bytes are too few`);
-  const head = await readAt(path, handle, 0, 4);
-  const tail = await readAt(path, handle, Math.max(0, size - TAIL_BYTES), Math.min(size, TAIL_BYTES));
-  const view = new DataView(tail.buffer);
+async function checkHead(file: ByteSource): Promise<void> {
+  if (file.byteLength < SMALLEST_FILE) return;
+  const head = await readAt(file, 0, 4);
   if (new DataView(head.buffer).getUint32(0, true) !== MAGIC)
-    throw corrupt(path, 'it does not begin with PAR1');
-  if (view.getUint32(tail.length - 4, true) !== MAGIC) throw corrupt(path, 'it does not end with PAR1');
-  const footerBytes = view.getUint32(tail.length - 8, true) + 8;
-  if (footerBytes + 4 > size) throw corrupt(path, 'its footer is longer than the file');
-  if (footerBytes > LARGEST_FOOTER) throw corrupt(path, `a footer of ${footerBytes} bytes is not plausible`);
-  return footerBytes <= tail.length ? tail : readAt(path, handle, size - footerBytes, footerBytes);
+    throw new Unsound('it does not begin with PAR1');
 }
 
-async function readAt(path: string, handle: CatalogHandle, position: number, length: number) {
+/** The last bytes of the file, at least its whole footer. */
+async function readTail(file: ByteSource): Promise<Uint8Array> {
+  const size = file.byteLength;
+  if (size < SMALLEST_FILE) throw new Unsound(`${size} bytes are too few`);
+  const tail = await readAt(file, Math.max(0, size - TAIL_BYTES), Math.min(size, TAIL_BYTES));
+  const view = new DataView(tail.buffer);
+  if (view.getUint32(tail.length - 4, true) !== MAGIC) throw new Unsound('it does not end with PAR1');
+  const footerBytes = view.getUint32(tail.length - 8, true) + 8;
+  if (footerBytes + 4 > size) throw new Unsound('its footer is longer than the file');
+  if (footerBytes > LARGEST_FOOTER) throw new Unsound(`a footer of ${footerBytes} bytes is not plausible`);
+  return footerBytes <= tail.length ? tail : readAt(file, size - footerBytes, footerBytes);
+}
+
+async function readAt(file: ByteSource, position: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = new Uint8Array(length);
-  for (let done = 0; done < length; ) {
-    const { bytesRead } = await handle.read(bytes, done, length - done, position + done);
-    if (bytesRead === 0) throw corrupt(path, 'it became shorter while it was read');
-    done += bytesRead;
-  }
+  await file.read(bytes, position);
   return bytes;
 }
 
-function describe(metadata: FileMetaData, bytes: number): Footer | null {
+/** `size`: of the Parquet file, `bytes`: of the one on the disk. */
+function decoded(tail: Uint8Array, size: number, bytes: number): Footer | null {
+  try {
+    return describe(parquetMetadata(tail, METADATA_OPTIONS), size, bytes);
+  } catch (cause) {
+    throw new Unsound(textOf(cause), { cause });
+  }
+}
+
+function describe(metadata: FileMetaData, size: number, bytes: number): Footer | null {
   const ours = new Map<string, string>();
   for (const { key, value } of metadata.key_value_metadata ?? []) {
     if (key.startsWith(PREFIX)) ours.set(key.slice(PREFIX.length), value ?? '');
@@ -92,7 +117,7 @@ function describe(metadata: FileMetaData, bytes: number): Footer | null {
   if (firstKey > lastKey) throw new Error(`its first key ${firstKey} is above its last key ${lastKey}`);
   if (rows !== Number(metadata.num_rows))
     throw new Error(`it has ${metadata.num_rows} rows instead of ${rows}`);
-  const rawBytes = checkGroups(metadata, bytes - metadata.metadata_length - 8);
+  const rawBytes = checkGroups(metadata, size - metadata.metadata_length - 8);
   const bootId = ours.get('bootId') ?? '';
   return {
     rows,
@@ -151,8 +176,4 @@ function parsedOf(ours: ReadonlyMap<string, string>, key: string): unknown {
   } catch {
     return null;
   }
-}
-
-function corrupt(path: string, reason: string, cause: unknown = new Error(reason)): MqttStreamError {
-  return new MqttStreamError('FILE_CORRUPT', [path, reason], { cause });
 }

@@ -1,4 +1,5 @@
-/** What the catalogue works on: a data folder, the part of node:fs/promises it uses, a log. */
+/** What the catalogue works on: a data folder, the part of node:fs/promises it uses, a log, keys. */
+import type { Keyring } from '../seal/keyring.js';
 
 export interface CatalogHandle {
   stat(): Promise<{ size: number }>;
@@ -33,6 +34,8 @@ export interface Place {
   readonly dataDir: string;
   readonly fs: CatalogFs;
   readonly log: CatalogLog;
+  /** For encrypted files; left out: there are none. */
+  readonly keyring?: Keyring;
 }
 
 /** The system's code of an error (`ENOENT`), or `undefined`. */

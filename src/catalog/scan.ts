@@ -6,7 +6,9 @@ import {
   CORRUPT_SUFFIX,
   isDateFolder,
   isStreamName,
+  JOURNAL_FOLDER,
   parseFileName,
+  parseSegmentName,
   STREAMS_FOLDER,
   streamFolder,
   TEMP_SUFFIX,
@@ -43,8 +45,8 @@ export function seqOf(name: string): number {
 }
 
 /**
- * Every regular file of every stream's date folders, by folder and name. Links are not followed. Throws
- * `DATA_DIR_UNUSABLE` if a folder cannot be listed.
+ * Every regular file of every stream's date folders, and its journal's segments, by folder and name. Links are not
+ * followed. Throws `DATA_DIR_UNUSABLE` if a folder cannot be listed.
  */
 export async function scan(place: Place): Promise<Map<string, readonly Candidate[]>> {
   const { log } = place;
@@ -57,9 +59,11 @@ export async function scan(place: Place): Promise<Map<string, readonly Candidate
     }
     const candidates: Candidate[] = [];
     for (const day of await read(place, streamFolder(stream))) {
-      if (!day.isDirectory() || !isDateFolder(day.name)) continue;
+      const journal = day.name === JOURNAL_FOLDER;
+      if (!day.isDirectory() || !(journal || isDateFolder(day.name))) continue;
       const folder = `${streamFolder(stream)}/${day.name}`;
       for (const file of await read(place, folder)) {
+        if (journal && parseSegmentName(file.name) === null) continue;
         if (file.isFile()) candidates.push({ stream, folder, name: file.name });
         else log.warn({ stream, folder, name: file.name }, 'what is no regular file is left alone');
       }

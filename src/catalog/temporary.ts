@@ -57,7 +57,7 @@ async function inspect(
   if (parseFileName(name) === null) return { refusal: 'its name tells no keys' };
   let footer: Footer | null;
   try {
-    footer = await readFooter(temporary, place.fs);
+    footer = await readFooter(temporary, place.fs, place.keyring);
   } catch (error) {
     if (isCorrupt(error)) return { refusal: textOf(error) };
     throw error;

@@ -2,6 +2,8 @@ import * as files from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { examine } from '../doctor/doctor.js';
 import type { Finding, Note } from '../doctor/finding.js';
+import { Keyring } from '../seal/keyring.js';
+import { keysOf } from './config-keys.js';
 import { type ConfigOptions, configOf } from './config-options.js';
 import { FAILED, MISUSED, OK, reportFailure } from './failure.js';
 import { countText, ofThem } from './quantity-text.js';
@@ -13,7 +15,7 @@ export const doctorVerb = verb<Pick<ConfigOptions, 'config'>>({
   options: (command) =>
     command
       .argument('[dir]', 'the data folder; without it that of the configuration')
-      .option('--config <file>', 'the configuration that names it'),
+      .option('--config <file>', 'the configuration that names it, and the keys of encrypted streams'),
   examples: ['doctor', 'doctor /var/lib/mqtt-stream', 'doctor data --json'],
   run: async ({ json, config }, terminal, [dir]) => {
     let found = 0;
@@ -26,8 +28,11 @@ export const doctorVerb = verb<Pick<ConfigOptions, 'config'>>({
     const progress = (done: number, of: number) =>
       terminal.progress(() => `${countText(done)} of ${ofThem(of, 'file')}`);
     try {
-      const dataDir = dir === undefined ? (await configOf({ config })).dataDir : resolve(dir);
-      await examine({ dataDir, files, report: { finding, note, progress }, now: Date.now() * 1000 });
+      const configured = dir === undefined || config !== undefined ? await configOf({ config }) : null;
+      const dataDir = dir === undefined ? configured!.dataDir : resolve(dir);
+      const keyring = configured === null ? Keyring.EMPTY : await keysOf(configured);
+      const report = { finding, note, progress };
+      await examine({ dataDir, files, report, keyring, now: Date.now() * 1000 });
     } catch (error) {
       reportFailure(error, terminal, json === true);
       return MISUSED;

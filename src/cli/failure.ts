@@ -15,6 +15,9 @@ const MISUSES: readonly ErrorCode[] = [
   'CONFIG_UNREADABLE',
   'ACCESS_FILE_INVALID',
   'ACCESS_FILE_UNREADABLE',
+  'KEY_UNUSABLE',
+  'KEY_MISSING',
+  'KEY_WRONG',
 ];
 
 /** Tells what a verb has thrown; the exit code for it. */

@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { VERSION } from '../version.js';
 import { aclVerb } from './acl.js';
 import { checkVerb } from './check.js';
+import { decryptVerb } from './decrypt.js';
 import { demoVerb } from './demo.js';
 import { doctorVerb } from './doctor.js';
 import { OK, reportFailure } from './failure.js';
@@ -27,6 +28,7 @@ const VERBS = [
   statusVerb,
   transferVerb,
   receiveVerb,
+  decryptVerb,
   doctorVerb,
   recoverVerb,
   passwdVerb,

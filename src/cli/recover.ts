@@ -2,19 +2,26 @@ import { resolve } from 'node:path';
 import { systemTime } from '../clock/time.js';
 import { createLog } from '../log.js';
 import { recoverFolder } from '../recovering.js';
+import { Keyring } from '../seal/keyring.js';
+import { keysOf } from './config-keys.js';
+import { configOf } from './config-options.js';
 import { OK } from './failure.js';
 import { verb } from './verb.js';
 
-export const recoverVerb = verb<object>({
+export const recoverVerb = verb<{ readonly config?: string }>({
   name: 'recover',
   summary: 'put what a process has left in its journals into files, without starting a broker',
-  options: (command) => command.argument('<dir>', 'the data folder'),
-  examples: ['recover ./data', 'recover /var/lib/mqtt-stream --json'],
-  run: async ({ json }, terminal, [dir]) => {
+  options: (command) =>
+    command
+      .argument('<dir>', 'the data folder')
+      .option('--config <file>', 'the configuration, for its keys: needed where streams are encrypted'),
+  examples: ['recover ./data', 'recover /var/lib/mqtt-stream --config vehicle.yaml --json'],
+  run: async ({ config, json }, terminal, [dir]) => {
+    const keyring = config === undefined ? Keyring.EMPTY : await keysOf(await configOf({ config }));
     const log = createLog({ level: 'warn', format: json ? 'json' : 'text' }, (line) =>
       terminal.err(line.trimEnd()),
     );
-    for (const found of await recoverFolder(resolve(dir!), systemTime(), log)) {
+    for (const found of await recoverFolder(resolve(dir!), systemTime(), log, keyring)) {
       const { stream, messages, files, tornBytes } = found;
       if (json) terminal.out(JSON.stringify(found));
       else if (files.length === 0 && tornBytes === 0) terminal.out(`${stream}: nothing to recover`);

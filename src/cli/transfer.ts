@@ -3,11 +3,12 @@ import { brokerAddress } from '../transfer/address.js';
 import { TransferClient } from '../transfer/client.js';
 import { type BrokerOptions, targetOf, withBroker } from './broker-options.js';
 import { FAILED, OK } from './failure.js';
+import { type KeyOptions, keyringOf, withKeys } from './key-options.js';
 import { bytesText, ofThem } from './quantity-text.js';
 import { stopSignal } from './stop-signal.js';
 import { verb } from './verb.js';
 
-interface TransferOptions extends BrokerOptions {
+interface TransferOptions extends BrokerOptions, KeyOptions {
   readonly dataDir?: string;
 }
 
@@ -15,7 +16,7 @@ export const transferVerb = verb<TransferOptions>({
   name: 'transfer',
   summary: 'send the files that searches find, instead of the broker itself, until SIGINT or SIGTERM',
   options: (command) =>
-    withBroker(command).option(
+    withKeys(withBroker(command)).option(
       '--data-dir <folder>',
       'where the data folder is here, if not where the broker has it',
     ),
@@ -23,6 +24,7 @@ export const transferVerb = verb<TransferOptions>({
   run: async (options, terminal) => {
     const { url, dataDir, json } = options;
     const target = await targetOf(options);
+    const keyring = await keyringOf(options);
     const stopped = stopSignal();
     const log = createLog({ level: 'info', format: json ? 'json' : 'text' }, (line) =>
       process.stderr.write(line),
@@ -30,6 +32,7 @@ export const transferVerb = verb<TransferOptions>({
     const client = await TransferClient.start({
       ...target,
       log,
+      keyring,
       ...(dataDir === undefined ? {} : { dataDir }),
     });
     // Not the URL: it may hold a password.

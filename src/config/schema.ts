@@ -9,6 +9,7 @@ import { addressesClosed, addressesDiffer } from './addresses.js';
 import { auditSchema } from './audit.js';
 import { authenticationSchema } from './authentication.js';
 import { bridgeSchema } from './bridge.js';
+import { encryptionSchema } from './encryption.js';
 import { limitsSchema } from './limits.js';
 import { host, listenerSchema, port } from './listener.js';
 import { persistenceSchema } from './persistence.js';
@@ -51,6 +52,7 @@ export const configSchema = z
       .array(streamSchema)
       .superRefine(namesDiffer('streams'), { when: () => true })
       .prefault([]),
+    encryption: encryptionSchema,
     /** Other brokers that messages go to and come from. */
     bridges: z
       .array(bridgeSchema)
@@ -64,6 +66,8 @@ export const configSchema = z
         embedded: z.boolean().prefault(true),
         /** Payload of one chunk, bytes. */
         chunkBytes: size({ min: KIB, max: 16 * MIB }).prefault('256KiB'),
+        /** Whether encrypted files leave decrypted, or as they are stored. */
+        decrypt: z.boolean().prefault(false),
       })
       .prefault({}),
     persistence: persistenceSchema,

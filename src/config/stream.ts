@@ -73,6 +73,8 @@ export const streamSchema = z.strictObject({
       compression: z.enum(['none', 'snappy', 'gzip', 'brotli', 'zstd', 'lz4']).prefault('zstd'),
     })
     .prefault({}),
+  /** Whether new files are encrypted, with the first of the keys. */
+  encryption: z.strictObject({ enabled: z.boolean().prefault(false) }).prefault({}),
   /** Small files of a day become one, in the background. */
   merge: z
     .strictObject({

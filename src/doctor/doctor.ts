@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { isStreamName, STREAMS_FOLDER, streamFolder } from '../catalog/naming.js';
 import { holdDataDir } from '../data-dir.js';
 import { MqttStreamError, textOf } from '../errors.js';
+import { Keyring } from '../seal/keyring.js';
 import { checkAccess, checkSpace } from './access.js';
 import { CLOCK_FILE, checkClock } from './clock.js';
 import type { Report } from './finding.js';
@@ -16,6 +17,8 @@ export interface DoctorOptions {
   readonly dataDir: string;
   readonly files: DoctorFiles;
   readonly report: Report;
+  /** For what is encrypted; left out: there are no keys. */
+  readonly keyring?: Keyring;
   /** Wall time, microseconds. */
   readonly now: number;
 }
@@ -25,7 +28,7 @@ export interface DoctorOptions {
  * that is writing is left out. Rejects with DATA_DIR_UNUSABLE if there is no data folder that could be looked at.
  */
 export async function examine(options: DoctorOptions): Promise<void> {
-  const { dataDir, files, report } = options;
+  const { dataDir, files, report, keyring = Keyring.EMPTY } = options;
   const folder = await folderOf(options);
   let release = async () => {};
   let inUse = false;
@@ -41,7 +44,7 @@ export async function examine(options: DoctorOptions): Promise<void> {
     }
   }
   try {
-    await examineHeld({ dataDir, files, report, inUse }, folder, options.now);
+    await examineHeld({ dataDir, files, report, keyring, inUse }, folder, options.now);
   } finally {
     await release();
   }

@@ -4,6 +4,8 @@ export const FINDING_KINDS = [
   'file-corrupt',
   /** The disk or the rights refuse something. */
   'unreadable',
+  /** It is encrypted, and its key was not given. */
+  'locked',
   /** A Parquet file of another stream, or of somebody else. */
   'file-foreign',
   /** A name or a folder does not tell the keys of its file. */

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { systemCode } from '../catalog/place.js';
 import { textOf } from '../errors.js';
+import type { Keyring } from '../seal/keyring.js';
 import type { Report } from './finding.js';
 
 interface Stats {
@@ -24,7 +25,7 @@ export interface DoctorFiles {
   readdir(path: string): Promise<string[]>;
   lstat(path: string): Promise<Stats>;
   open(path: string, flags: 'r'): Promise<Handle>;
-  readFile(path: string): Promise<Uint8Array>;
+  readFile(path: string): Promise<Buffer>;
   statfs(path: string): Promise<{ readonly bavail: number; readonly bsize: number }>;
 }
 
@@ -41,6 +42,8 @@ export interface Patient {
   readonly dataDir: string;
   readonly files: DoctorFiles;
   readonly report: Report;
+  /** For what is encrypted. */
+  readonly keyring: Keyring;
   /** A process works in the folder: what it has not finished is no finding, and what it removes was not there. */
   readonly inUse: boolean;
 }

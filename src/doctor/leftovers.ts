@@ -1,5 +1,5 @@
 /** What an earlier process did not finish, or could not read. */
-import { CORRUPT_SUFFIX, PARQUET_SUFFIX, TEMP_SUFFIX } from '../catalog/naming.js';
+import { CORRUPT_SUFFIX, dataNameIn, TEMP_SUFFIX } from '../catalog/naming.js';
 import type { Item, Patient } from './folder.js';
 
 /** A lock that was being taken over. */
@@ -15,9 +15,10 @@ export function checkLeftovers({ inUse, report }: Patient, items: readonly Item[
     } else if (name.endsWith(TEMP_SUFFIX) || (path === name && LOCK_REST.test(name))) {
       // It may be being written.
       if (inUse) continue;
-      const advice = name.endsWith(PARQUET_SUFFIX + TEMP_SUFFIX)
-        ? 'nothing: the next start makes a file of it if it is whole and needed, or removes it'
-        : 'remove it';
+      const advice =
+        dataNameIn(name, TEMP_SUFFIX) !== null
+          ? 'nothing: the next start makes a file of it if it is whole and needed, or removes it'
+          : 'remove it';
       report.finding({ kind: 'leftover', path, what: 'was not finished by an earlier process', advice });
     }
   }

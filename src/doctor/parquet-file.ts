@@ -6,8 +6,10 @@ import { dateFolder, fileName, isServedName, parseFileName } from '../catalog/na
 import { systemCode } from '../catalog/place.js';
 import { textOf } from '../errors.js';
 import { scanFile } from '../query/file-scan.js';
+import { isSealedName } from '../seal/offered.js';
 import type { FindingKind } from './finding.js';
 import { type Item, type Patient, unlessRefused } from './folder.js';
+import { isLocked } from './locked.js';
 
 const RESTORE = 'put a copy of it back; without one, the next start sets it aside and answers show a gap';
 
@@ -44,10 +46,11 @@ export async function checkFile(patient: Patient, found: Found): Promise<Footer 
 
 /** `'none'`: it cannot be read, which is a finding, or is gone. */
 async function footerOf(patient: Patient, path: string): Promise<Footer | null | 'none'> {
-  const { dataDir, files, report } = patient;
-  const reading = readFooter(join(dataDir, path), files).then(
+  const { dataDir, files, keyring, report } = patient;
+  const reading = readFooter(join(dataDir, path), files, keyring).then(
     (footer) => ({ footer }),
     (error: unknown) => {
+      if (isLocked(patient, path, error)) return null;
       if (!isCorrupt(error)) throw error;
       const reason = textOf((error as Error).cause);
       report.finding({ kind: 'file-corrupt', path, what: `is no whole file: ${reason}`, advice: RESTORE });
@@ -63,7 +66,7 @@ function checkName({ report }: Patient, { item, day }: Found, { firstKey, lastKe
   const label = parseFileName(name);
   if (label?.firstKey !== firstKey || label.lastKey !== lastKey) {
     const what = `has keys ${firstKey} to ${lastKey}, which its name does not tell`;
-    const advice = `rename it to ${fileName(firstKey, lastKey, label?.seq ?? 0)}, or to another number behind _`;
+    const advice = `rename it to ${fileName(firstKey, lastKey, label?.seq ?? 0, isSealedName(name))}, or to another number behind _`;
     report.finding({ kind: 'file-misnamed', path, what, advice });
   }
   const right = dateFolder(firstKey);
@@ -78,7 +81,7 @@ function checkName({ report }: Patient, { item, day }: Found, { firstKey, lastKe
 
 /** What is wrong with its rows, all of which are read; null: nothing. */
 async function faultInRows(
-  { dataDir, inUse }: Patient,
+  { dataDir, inUse, keyring }: Patient,
   path: string,
   footer: Footer,
 ): Promise<string | null> {
@@ -88,7 +91,7 @@ async function faultInRows(
   let last = Number.NaN;
   let repeated: number | null = null;
   try {
-    for await (const { keys } of scanFile(query, new AbortController().signal)) {
+    for await (const { keys } of scanFile(query, new AbortController().signal, keyring)) {
       for (const key of keys) {
         if (rows++ === 0) first = key;
         if (key === last) repeated = key;

@@ -6,9 +6,9 @@ import { replaced } from '../catalog/merged.js';
 import {
   CORRUPT_SUFFIX,
   GAPS_FILE,
+  isDataName,
   isDateFolder,
   JOURNAL_FOLDER,
-  PARQUET_SUFFIX,
   parseSegmentName,
   TEMP_SUFFIX,
 } from '../catalog/naming.js';
@@ -44,7 +44,7 @@ export class StreamFolder {
       return;
     }
     const known = stats.isFile() && deeper.length === 0;
-    if (known && isDateFolder(first) && name.endsWith(PARQUET_SUFFIX))
+    if (known && isDateFolder(first) && isDataName(name))
       this.files.push({ item, stream: this.#name, day: first });
     else if (known && first === JOURNAL_FOLDER && parseSegmentName(name) !== null) this.#segments.push(item);
     else this.#unknown.push(item);

@@ -20,6 +20,7 @@ export interface MergeWorker {
 export interface MergedStream {
   readonly limits: MergeLimits;
   readonly compression: Compression;
+  readonly encrypted: boolean;
 }
 
 export interface MergerOptions {
@@ -146,8 +147,8 @@ export class Merger {
           .filter((file) => file.stream === stream)
           .map(({ firstKey }) => firstKey);
         const files = nextMerge(catalog.files(stream), merged.limits, unfit, fences);
-        const { compression, limits } = merged;
-        if (files.length > 0) return { stream, compression, rawBytes: limits.rawBytes, files };
+        const { compression, encrypted, limits } = merged;
+        if (files.length > 0) return { stream, compression, encrypted, rawBytes: limits.rawBytes, files };
       }
       this.#due.delete(stream);
     }

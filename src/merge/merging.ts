@@ -8,11 +8,12 @@ import { messagesOf } from '../query/batch.js';
 import { scanFile } from '../query/file-scan.js';
 import { Batch } from '../recorder/batch.js';
 import type { Disk } from '../recorder/disk.js';
-import { FileWriter } from '../recorder/file.js';
+import { FileWriter, type Sealing } from '../recorder/file.js';
 import { fileMetadata } from '../recorder/metadata.js';
 import { type Encoder, isPoison } from '../recorder/parquet.js';
 import type { Room } from '../recorder/room.js';
 import { arrowTable } from '../recorder/table.js';
+import { isSealedName } from '../seal/offered.js';
 import type { MergeJob, MergeReport } from './protocol.js';
 import { RowWriter } from './rows.js';
 
@@ -25,6 +26,7 @@ export interface MergeContext {
   readonly disk: Disk;
   readonly room: Room;
   readonly encoder: Encoder;
+  readonly sealing: Sealing;
 }
 
 /**
@@ -39,7 +41,7 @@ export async function merge(context: MergeContext, job: MergeJob): Promise<Merge
   for (const file of job.files) {
     const mark = batch.mark();
     try {
-      const footer = await readFooter(join(context.dataDir, file.path), files);
+      const footer = await readFooter(join(context.dataDir, file.path), files, context.sealing.keyring);
       if (footer === null) throw new Error('it is no file of the recorder');
       if (!(await readRows(context, file, rows, () => batch.rawBytes <= job.rawBytes))) {
         batch.rollback(mark);
@@ -63,7 +65,7 @@ export async function merge(context: MergeContext, job: MergeJob): Promise<Merge
 
 /** False: with all its rows there would be more than fits. Throws for whatever is not as the catalogue has it. */
 async function readRows(
-  { dataDir }: MergeContext,
+  { dataDir, sealing }: MergeContext,
   file: FileEntry,
   rows: RowWriter,
   fits: () => boolean,
@@ -72,7 +74,7 @@ async function readRows(
   let count = 0;
   let first = Number.NaN;
   let last = Number.NaN;
-  for await (const found of scanFile(query, new AbortController().signal)) {
+  for await (const found of scanFile(query, new AbortController().signal, sealing.keyring)) {
     if (count === 0) first = found.keys[0];
     last = found.keys[found.keys.length - 1];
     count += found.keys.length;
@@ -86,7 +88,7 @@ async function readRows(
 }
 
 function write(context: MergeContext, job: MergeJob, batch: Batch, footers: readonly Footer[]) {
-  const { disk, dataDir, encoder, room, version } = context;
+  const { disk, dataDir, encoder, room, sealing, version } = context;
   const { stream, compression } = job;
   const sources = job.files.slice(0, footers.length);
   const { firstKey, lastKey, rows, rawBytes } = batch;
@@ -98,7 +100,9 @@ function write(context: MergeContext, job: MergeJob, batch: Batch, footers: read
   metadata.set('mqtt-stream.merged', JSON.stringify(sources.map(({ name }) => name)));
   const bytes = encoder.encode(arrowTable(batch.columns()), compression, metadata);
   room.claim(bytes.length + LEFT);
-  return new FileWriter(disk, dataDir, stream).write(label, bytes);
+  // What was encrypted stays so, whatever is said of the stream now.
+  const encrypted = job.encrypted || sources.some(({ name }) => isSealedName(name));
+  return new FileWriter(disk, dataDir, stream).write(label, bytes, encrypted ? sealing : null);
 }
 
 /** The clock at the first key and the last one, and all corrections between, as JSON text. */

@@ -3,6 +3,7 @@ import type { FileEntry } from '../catalog/entry.js';
 import type { CommittedFile } from '../recorder/file.js';
 import type { Compression } from '../recorder/parquet.js';
 import type { RecorderModules } from '../recorder/protocol.js';
+import type { NamedKey } from '../seal/keyring.js';
 
 /** What the thread is started with. */
 export interface MergeStart {
@@ -12,6 +13,10 @@ export interface MergeStart {
   readonly nice: number;
   /** Bytes of the disk that are left free. */
   readonly reserve: number;
+  /** For files that are encrypted. */
+  readonly keys: readonly NamedKey[];
+  /** Whether encrypted files are sent decrypted. */
+  readonly sentOpen: boolean;
   readonly modules: RecorderModules;
 }
 
@@ -19,6 +24,8 @@ export interface MergeStart {
 export interface MergeJob {
   readonly stream: string;
   readonly compression: Compression;
+  /** Whether the file is to be encrypted, even if none of those was. */
+  readonly encrypted: boolean;
   /** Of the file to be made, at most; of that less is read. */
   readonly rawBytes: number;
   /** In order; not overlapping. */

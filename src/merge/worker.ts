@@ -2,17 +2,19 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { Room } from '../recorder/room.js';
 import { loadParts } from '../recorder/stand-ins.js';
+import { Keyring } from '../seal/keyring.js';
 import { yieldToOthers } from '../thread-priority.js';
 import { merge } from './merging.js';
 import type { MergeJob, MergeStart } from './protocol.js';
 
-const { dataDir, version, nice, reserve, modules } = workerData as MergeStart;
+const { dataDir, version, nice, reserve, keys, sentOpen, modules } = workerData as MergeStart;
 // Node shows a warning of a thread once, as one of the process.
 const remark = yieldToOthers(nice);
 if (remark !== null) process.emitWarning(remark);
 
 const { disk, encoder } = await loadParts(modules);
-const context = { dataDir, version, disk, room: new Room(disk, dataDir, reserve), encoder };
+const sealing = { keyring: new Keyring(keys), sentOpen };
+const context = { dataDir, version, disk, room: new Room(disk, dataDir, reserve), encoder, sealing };
 
 parentPort!.on('message', async (job: MergeJob) => {
   parentPort!.postMessage(await merge(context, job));

@@ -1,21 +1,29 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import type { AsyncBuffer } from 'hyparquet';
+import { type ByteSource, StoredBytes } from '../seal/byte-source.js';
+import type { Keyring } from '../seal/keyring.js';
+import { isSealedName } from '../seal/offered.js';
+import { OpenedBytes } from '../seal/opened-bytes.js';
 
 /** Byte ranges of one file, which stays open: it may be renamed or unlinked meanwhile. */
 export class FileBytes implements AsyncBuffer {
   readonly byteLength: number;
   readonly #handle: FileHandle;
+  readonly #source: ByteSource;
 
-  private constructor(handle: FileHandle, byteLength: number) {
+  private constructor(handle: FileHandle, source: ByteSource) {
     this.#handle = handle;
-    this.byteLength = byteLength;
+    this.#source = source;
+    this.byteLength = source.byteLength;
   }
 
-  /** Throws what the system says. */
-  static async open(path: string): Promise<FileBytes> {
+  /** Throws what the system says, and what is wrong with an encrypted file or the keys for it. */
+  static async open(path: string, keyring: Keyring): Promise<FileBytes> {
     const handle = await open(path, 'r');
     try {
-      return new FileBytes(handle, (await handle.stat()).size);
+      const stored = new StoredBytes(handle, (await handle.stat()).size);
+      const sealed = isSealedName(path);
+      return new FileBytes(handle, sealed ? await OpenedBytes.open(stored, keyring, path) : stored);
     } catch (error) {
       await handle.close();
       throw error;
@@ -27,11 +35,7 @@ export class FileBytes implements AsyncBuffer {
       throw new Error(`it refers to its bytes ${start} to ${end} of ${this.byteLength}`);
     }
     const bytes = new Uint8Array(end - start);
-    for (let done = 0; done < bytes.length; ) {
-      const { bytesRead } = await this.#handle.read(bytes, done, bytes.length - done, start + done);
-      if (bytesRead === 0) throw new Error('it became shorter while it was read');
-      done += bytesRead;
-    }
+    await this.#source.read(bytes, start);
     return bytes.buffer;
   }
 

@@ -1,6 +1,14 @@
 /** What the broker's thread and the thread that reads files say to each other. */
+import type { NamedKey } from '../seal/keyring.js';
 import type { Batch } from './batch.js';
 import type { RowQuery } from './file-scan.js';
+
+/** What the thread is started with. */
+export interface ReaderStart {
+  readonly nice: number;
+  /** For encrypted files. */
+  readonly keys: readonly NamedKey[];
+}
 
 /** `next` asks for one batch; another one may be asked for when it has been answered. */
 export type Order =

@@ -1,5 +1,7 @@
 import { MqttStreamError } from '../errors.js';
 import type { Message } from '../ring/record.js';
+import type { NamedKey } from '../seal/keyring.js';
+import { BACKGROUND_NICE } from '../thread-priority.js';
 import { messagesOf } from './batch.js';
 import type { RowQuery } from './file-scan.js';
 import { ReadingThread } from './reading-thread.js';
@@ -8,6 +10,8 @@ export type { RowQuery } from './file-scan.js';
 
 export interface FileReaderOptions {
   readonly log: { error(fields: object, message: string): void };
+  /** For encrypted files. */
+  readonly keys?: readonly NamedKey[];
   /** The module that the thread runs. */
   readonly entry?: URL;
 }
@@ -16,11 +20,13 @@ export interface FileReaderOptions {
 export class FileReader {
   readonly #log: FileReaderOptions['log'];
   readonly #entry: URL;
+  readonly #keys: readonly NamedKey[];
   #thread: ReadingThread | null = null;
   #closed = false;
 
   private constructor(options: FileReaderOptions) {
     this.#log = options.log;
+    this.#keys = options.keys ?? [];
     this.#entry = options.entry ?? new URL('./file-worker.js', import.meta.url);
   }
 
@@ -33,7 +39,7 @@ export class FileReader {
    * batch are views of one buffer. The thread works only for the one batch after the one being consumed; the file
    * stays open until the end or `return()`, which cancels at once.
    * Throws `FILE_CORRUPT` for a file that cannot be read (where the system refused it, `cause.code` tells why, such
-   * as `ENOENT`), `INTERNAL` if the thread broke down, `SHUTTING_DOWN` after `close`.
+   * as `ENOENT`, or that a key for it is not there, `KEY_MISSING` or `KEY_WRONG`), `INTERNAL` if the thread broke down, `SHUTTING_DOWN` after `close`.
    */
   rows(query: RowQuery): AsyncGenerator<Message[], void> {
     const cancel = new AbortController();
@@ -76,7 +82,7 @@ export class FileReader {
   }
 
   #startThread(): ReadingThread {
-    return new ReadingThread(this.#entry, (error) => {
+    return new ReadingThread(this.#entry, { nice: BACKGROUND_NICE, keys: this.#keys }, (error) => {
       this.#thread = null;
       this.#log.error(
         { err: error },

@@ -1,6 +1,7 @@
 /** The search in one Parquet file, page by page; runs in the reading thread. */
 import { type FileMetaData, parquetMetadataAsync, type RowGroup } from 'hyparquet';
 import type { Message } from '../ring/record.js';
+import { Keyring } from '../seal/keyring.js';
 import { topicMatcher } from '../topics.js';
 import { type Batch, BatchBuilder } from './batch.js';
 import { Column } from './column.js';
@@ -27,8 +28,12 @@ const TAIL_BYTES = 64 * 1024;
  * The messages that `query` asks for, in key order. Every page is an asynchronous read, so that other scans get
  * their turn; ends early when `signal` is aborted. Throws whatever is wrong with the file.
  */
-export async function* scanFile(query: RowQuery, signal: AbortSignal): AsyncGenerator<Batch, void> {
-  const file = await FileBytes.open(query.path);
+export async function* scanFile(
+  query: RowQuery,
+  signal: AbortSignal,
+  keyring = Keyring.EMPTY,
+): AsyncGenerator<Batch, void> {
+  const file = await FileBytes.open(query.path, keyring);
   try {
     if (file.byteLength < SMALLEST_FILE) throw new Error(`${file.byteLength} bytes are too few`);
     const metadata = await parquetMetadataAsync(file, {

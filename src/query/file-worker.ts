@@ -1,9 +1,10 @@
 /** Entry of the thread that reads files: one scan a query, in turns, each only as far as it is asked for. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { textOf } from '../errors.js';
+import { Keyring } from '../seal/keyring.js';
 import { yieldToOthers } from '../thread-priority.js';
 import type { Batch } from './batch.js';
-import type { Answer, Order } from './file-protocol.js';
+import type { Answer, Order, ReaderStart } from './file-protocol.js';
 import { scanFile } from './file-scan.js';
 
 interface Running {
@@ -12,7 +13,9 @@ interface Running {
 }
 
 // Node shows a warning of a thread once, as one of the process.
-const remark = yieldToOthers((workerData as { nice: number }).nice);
+const { nice, keys } = workerData as ReaderStart;
+const keyring = new Keyring(keys);
+const remark = yieldToOthers(nice);
 if (remark !== null) process.emitWarning(remark);
 
 const running = new Map<number, Running>();
@@ -20,7 +23,7 @@ const running = new Map<number, Running>();
 parentPort!.on('message', (order: Order) => {
   if (order.op === 'open') {
     const abort = new AbortController();
-    running.set(order.id, { abort, batches: scanFile(order.query, abort.signal) });
+    running.set(order.id, { abort, batches: scanFile(order.query, abort.signal, keyring) });
     return;
   }
   const scan = running.get(order.id);

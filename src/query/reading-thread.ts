@@ -1,8 +1,7 @@
 /** The broker's side of the thread that reads files. */
 import { Worker } from 'node:worker_threads';
 import { MqttStreamError, textOf } from '../errors.js';
-import { BACKGROUND_NICE } from '../thread-priority.js';
-import type { Answer, Order } from './file-protocol.js';
+import type { Answer, Order, ReaderStart } from './file-protocol.js';
 import type { RowQuery } from './file-scan.js';
 
 // A broken file can make its decoder fill memory: then this thread ends, not the process.
@@ -14,11 +13,11 @@ export class ReadingThread {
   #ids = 0;
   #ended = false;
 
-  /** `onBreakdown` is called once if the thread ends by itself; all calls fail then. `nice`: the thread's. */
-  constructor(entry: URL, onBreakdown: (error: unknown) => void, nice = BACKGROUND_NICE) {
+  /** `onBreakdown` is called once if the thread ends by itself; all calls fail then. */
+  constructor(entry: URL, start: ReaderStart, onBreakdown: (error: unknown) => void) {
     this.#worker = new Worker(entry, {
       name: 'mqtt-stream files',
-      workerData: { nice },
+      workerData: start,
       resourceLimits: RESOURCE_LIMITS,
     });
     this.#worker.unref();

@@ -290,7 +290,8 @@ export class Requests {
 
   async #described(file: FileEntry, requestId: string | null): Promise<object> {
     const sha256 = file.sha256 ?? (await this.#parts.hash(file));
-    const { name, bytes, rows, firstKey, lastKey } = file;
+    const { name, bytes } = this.#parts.transfers.offered(file);
+    const { rows, firstKey, lastKey } = file;
     const described = { name, bytes, sha256, rows, firstKey, lastKey };
     return requestId === null ? described : { ...described, topic: `ParquetFile/${requestId}/${name}` };
   }

@@ -12,8 +12,8 @@ import type { FileReader } from './file-reader.js';
 const TURN_MESSAGES = 256;
 const TURN_BYTES = 256 * 1024;
 
-/** `EMFILE`; not `Z_DATA_ERROR` or `ERR_OUT_OF_RANGE`, which a decoder says of contents. */
-const SYSTEM_CODE = /^E[A-Z0-9]+$/;
+/** `EMFILE`, `KEY_MISSING`; not `Z_DATA_ERROR` or `ERR_OUT_OF_RANGE`, which a decoder says of contents. */
+const NOT_OF_CONTENTS = /^(E[A-Z0-9]+|KEY_[A-Z]+)$/;
 
 export interface SequenceParts {
   readonly stream: string;
@@ -78,7 +78,7 @@ async function* fileMessages(
     if (!(error instanceof MqttStreamError) || error.code !== 'FILE_CORRUPT') throw error;
     // Only contents are a reason to set a file aside: what the system refused now it may give later.
     const code = (error.cause as NodeJS.ErrnoException | undefined)?.code ?? '';
-    if (SYSTEM_CODE.test(code) && code !== 'ENOENT') {
+    if (NOT_OF_CONTENTS.test(code) && code !== 'ENOENT') {
       throw new MqttStreamError('TRANSFER_READ_FAILED', [file.path, code], { cause: error });
     }
     await catalog.drop(file, textOf(error));

@@ -1,5 +1,6 @@
 import type { Catalog } from '../catalog/catalog.js';
 import type { FileEntry } from '../catalog/entry.js';
+import { type Offered, offered } from '../seal/offered.js';
 
 /** What goes to the transfer client on `$STREAM/transfer`. */
 export interface TransferOrder {
@@ -7,7 +8,7 @@ export interface TransferOrder {
   readonly stream: string;
   readonly root: string;
   readonly chunkBytes: number;
-  readonly files: readonly Omit<FileEntry, 'stream' | 'seq' | 'rawBytes'>[];
+  readonly files: readonly (Omit<FileEntry, 'stream' | 'seq' | 'rawBytes'> & { readonly decrypt?: true })[];
 }
 
 interface Outstanding {
@@ -24,16 +25,25 @@ export class Transfers {
   readonly #catalog: Catalog;
   readonly #root: string;
   readonly #chunkBytes: number;
+  readonly #decrypt: boolean;
   /** False: no transfer client is there yet. */
   readonly #send: (order: TransferOrder) => boolean;
   readonly #outstanding = new Map<string, Outstanding>();
   /** Orders that no client has taken. */
   #unsent: TransferOrder[] = [];
 
-  constructor(catalog: Catalog, root: string, chunkBytes: number, send: (order: TransferOrder) => boolean) {
+  /** `decrypt`: whether encrypted files are sent decrypted. */
+  constructor(
+    catalog: Catalog,
+    root: string,
+    chunkBytes: number,
+    send: (order: TransferOrder) => boolean,
+    decrypt = false,
+  ) {
     this.#catalog = catalog;
     this.#root = root;
     this.#chunkBytes = chunkBytes;
+    this.#decrypt = decrypt;
     this.#send = send;
   }
 
@@ -49,11 +59,16 @@ export class Transfers {
     };
   }
 
+  /** What is sent of a file. */
+  offered(file: FileEntry): Offered {
+    return offered(file, this.#decrypt);
+  }
+
   /** Has files sent to `ParquetFile/<id>/<name>/...`. */
   order(id: string, stream: string, files: readonly FileEntry[]): void {
     if (files.length === 0) return;
     for (const file of files) {
-      const key = `${id}/${file.name}`;
+      const key = `${id}/${this.offered(file).name}`;
       this.#outstanding.get(key)?.unpin();
       this.#outstanding.set(key, { id, file, unpin: this.#catalog.pin(file) });
     }
@@ -106,15 +121,11 @@ export class Transfers {
       stream,
       root: this.#root,
       chunkBytes: this.#chunkBytes,
-      files: files.map(({ name, path, bytes, sha256, rows, firstKey, lastKey }) => ({
-        name,
-        path,
-        bytes,
-        sha256,
-        rows,
-        firstKey,
-        lastKey,
-      })),
+      files: files.map((file) => {
+        const { path, sha256, rows, firstKey, lastKey } = file;
+        const { name, bytes, decrypt } = this.offered(file);
+        return { name, path, bytes, sha256, rows, firstKey, lastKey, ...(decrypt ? { decrypt } : {}) };
+      }),
     };
   }
 }

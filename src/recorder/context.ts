@@ -1,6 +1,7 @@
 import type { Disk } from './disk.js';
+import type { Sealing } from './file.js';
 import type { Encoder } from './parquet.js';
-import type { Report } from './protocol.js';
+import type { RecordedStream, Report } from './protocol.js';
 import type { Room } from './room.js';
 import type { Timeline } from './timeline.js';
 
@@ -13,7 +14,13 @@ export interface RecorderContext {
   readonly bootId: string;
   readonly version: string;
   readonly timeline: Timeline;
+  readonly sealing: Sealing;
   /** Monotonic, milliseconds. */
   now(): number;
   post(report: Report): void;
+}
+
+/** How what is kept of a stream is encrypted; `null`: not at all. */
+export function sealingOf({ sealing }: RecorderContext, { encryption }: RecordedStream): Sealing | null {
+  return encryption?.enabled ? sealing : null;
 }

@@ -1,37 +1,40 @@
 import { createHash, type Hash } from 'node:crypto';
 import { join } from 'node:path';
 import { textOf } from '../errors.js';
-import type { Disk } from './disk.js';
-import type { Report } from './protocol.js';
+import { OpenedFrames } from '../seal/opened-frames.js';
+import { SLOT_BYTES } from '../seal/slot.js';
+import { Unsound } from '../seal/unsound.js';
+import type { RecorderContext } from './context.js';
+import type { Request } from './protocol.js';
 
 /** Read between two looks at the rings: ~1 ms. */
 const PIECE_BYTES = 1024 * 1024;
 
+type DigestContext = Pick<RecorderContext, 'disk' | 'dataDir' | 'sealing' | 'post'>;
+type DigestOrder = Pick<Extract<Request, { kind: 'hash' }>, 'id' | 'path' | 'open'>;
+
 interface Work {
   readonly id: number;
   readonly file: number;
+  readonly pieces: Iterator<Uint8Array, void>;
   readonly hash: Hash;
   bytes: number;
 }
 
 /** Checksums of files that were there before, one file after another, in small pieces. */
 export class DigestQueue {
-  readonly #disk: Disk;
-  readonly #dataDir: string;
-  readonly #post: (report: Report) => void;
-  readonly #waiting: { readonly id: number; readonly path: string }[] = [];
+  readonly #context: DigestContext;
+  readonly #waiting: DigestOrder[] = [];
   readonly #piece = new Uint8Array(PIECE_BYTES);
   #work: Work | null = null;
 
-  constructor(disk: Disk, dataDir: string, post: (report: Report) => void) {
-    this.#disk = disk;
-    this.#dataDir = dataDir;
-    this.#post = post;
+  constructor(context: DigestContext) {
+    this.#context = context;
   }
 
-  /** `path` is relative to the data folder. The report `id` will tell the result. */
-  add(id: number, path: string): void {
-    this.#waiting.push({ id, path });
+  /** The report of its id will tell the result. */
+  add(order: DigestOrder): void {
+    this.#waiting.push(order);
   }
 
   /** Reads one piece; false if there is nothing to do. */
@@ -43,7 +46,7 @@ export class DigestQueue {
       this.#read(this.#work);
     } catch (error) {
       this.close();
-      this.#post({ kind: 'undone', id, error: textOf(error) });
+      this.#context.post({ kind: 'undone', id, error: textOf(error) });
     }
     return true;
   }
@@ -53,21 +56,54 @@ export class DigestQueue {
     if (this.#work === null) return;
     const { file } = this.#work;
     this.#work = null;
-    this.#disk.close(file);
+    this.#context.disk.close(file);
   }
 
   #begin(): Work {
-    const { id, path } = this.#waiting.shift()!;
-    const file = this.#disk.open(join(this.#dataDir, path), 'r');
-    return { id, file, hash: createHash('sha256'), bytes: 0 };
+    const { id, path, open } = this.#waiting.shift()!;
+    const file = this.#context.disk.open(join(this.#context.dataDir, path), 'r');
+    const pieces = open === undefined ? this.#stored(file) : this.#opened(file, path, open);
+    return { id, file, pieces, hash: createHash('sha256'), bytes: 0 };
   }
 
   #read(work: Work): void {
-    const read = this.#disk.read(work.file, this.#piece, work.bytes);
-    work.hash.update(this.#piece.subarray(0, read));
-    work.bytes += read;
-    if (read > 0) return;
+    const { done, value } = work.pieces.next();
+    if (!done) {
+      work.hash.update(value);
+      work.bytes += value.length;
+      return;
+    }
     this.close();
-    this.#post({ kind: 'done', id: work.id, answer: { sha256: work.hash.digest('hex'), bytes: work.bytes } });
+    const answer = { sha256: work.hash.digest('hex'), bytes: work.bytes };
+    this.#context.post({ kind: 'done', id: work.id, answer });
+  }
+
+  *#stored(file: number): Generator<Uint8Array, void> {
+    for (let position = 0; ; ) {
+      const read = this.#context.disk.read(file, this.#piece, position);
+      if (read === 0) return;
+      yield this.#piece.subarray(0, read);
+      position += read;
+    }
+  }
+
+  *#opened(file: number, path: string, size: number): Generator<Uint8Array, void> {
+    const { keyring } = this.#context.sealing;
+    const frames = new OpenedFrames(this.#whole(file, 0, SLOT_BYTES), size, keyring, path);
+    for (let number = 0; number < frames.layout.frames; number++) {
+      const { position, length } = frames.layout.frame(number);
+      yield frames.open(this.#whole(file, position, length), number);
+    }
+  }
+
+  /** A view of the memory that the next piece is read to. */
+  #whole(file: number, position: number, length: number): Buffer {
+    const bytes = Buffer.from(this.#piece.buffer, 0, length);
+    for (let done = 0; done < length; ) {
+      const read = this.#context.disk.read(file, bytes.subarray(done), position + done);
+      if (read === 0) throw new Unsound(`it ends at ${position + done}`);
+      done += read;
+    }
+    return bytes;
   }
 }

@@ -1,12 +1,14 @@
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { join } from 'node:path';
 import type { FileEntry } from '../catalog/entry.js';
 import { dateFolder, fileName, STREAMS_FOLDER, streamFolder, TEMP_SUFFIX } from '../catalog/naming.js';
+import type { Keyring } from '../seal/keyring.js';
+import { sealed } from '../seal/sealing.js';
 import type { Disk } from './disk.js';
 
 /** A file that is whole, on the disk and visible. */
 export interface CommittedFile extends Omit<FileEntry, 'stream' | 'sha256'> {
-  /** Lower-case hex. */
+  /** Lower-case hex; of what is sent of it. */
   readonly sha256: string;
 }
 
@@ -17,6 +19,13 @@ export interface FileRows {
   readonly seq: number;
   readonly rows: number;
   readonly rawBytes: number;
+}
+
+/** How files are encrypted. */
+export interface Sealing {
+  readonly keyring: Keyring;
+  /** Whether they are sent decrypted: what checksums are of. */
+  readonly sentOpen: boolean;
 }
 
 /** Writes the files of one stream so that a visible one is whole, even after a power cut. */
@@ -35,11 +44,14 @@ export class FileWriter {
     this.#stream = stream;
   }
 
-  /** Throws whatever the disk throws; then no file of these rows is visible, or the next call removes it first. */
-  write(label: FileRows, bytes: Uint8Array): CommittedFile {
+  /**
+   * Throws whatever the disk throws; then no file of these rows is visible, or the next call removes it first. `sealing`:
+   * `null` for a file that anybody may read.
+   */
+  write(label: FileRows, bytes: Uint8Array, sealing: Sealing | null = null): CommittedFile {
     const { firstKey, lastKey, seq } = label;
     const folder = `${streamFolder(this.#stream)}/${dateFolder(firstKey)}`;
-    const name = fileName(firstKey, lastKey, seq);
+    const name = fileName(firstKey, lastKey, seq, sealing !== null);
     const path = `${folder}/${name}`;
     const visible = join(this.#dataDir, path);
     const temporary = visible + TEMP_SUFFIX;
@@ -47,8 +59,10 @@ export class FileWriter {
     this.#clear();
     this.#makeFolder(folder);
     let written = temporary;
+    const hash = createHash('sha256');
+    let size: number;
     try {
-      this.#fill(temporary, bytes);
+      size = this.#fill(temporary, pieces(bytes, sealing, hash));
       this.#disk.rename(temporary, visible);
       written = visible;
       this.#syncFolder(folder);
@@ -56,15 +70,20 @@ export class FileWriter {
       this.#discard(written);
       throw error;
     }
-    const sha256 = createHash('sha256').update(bytes).digest('hex');
-    return { name, path, ...label, bytes: bytes.length, sha256 };
+    return { name, path, ...label, bytes: size, sha256: hash.digest('hex') };
   }
 
-  #fill(path: string, bytes: Uint8Array): void {
+  /** The number of bytes. */
+  #fill(path: string, pieces: Iterable<Uint8Array>): number {
     const file = this.#disk.open(path, 'w');
+    let size = 0;
     try {
-      for (let done = 0; done < bytes.length; ) done += this.#disk.write(file, bytes.subarray(done));
+      for (const piece of pieces) {
+        for (let done = 0; done < piece.length; ) done += this.#disk.write(file, piece.subarray(done));
+        size += piece.length;
+      }
       this.#disk.sync(file);
+      return size;
     } finally {
       this.#disk.close(file);
     }
@@ -100,5 +119,15 @@ export class FileWriter {
     if (this.#debris === null) return;
     this.#disk.remove(this.#debris);
     this.#debris = null;
+  }
+}
+
+/** What is written for `bytes`; `hash` gets what is sent. */
+function* pieces(bytes: Uint8Array, sealing: Sealing | null, hash: Hash): Generator<Uint8Array, void> {
+  const sentOpen = sealing?.sentOpen ?? false;
+  if (sentOpen) hash.update(bytes);
+  for (const piece of sealing === null ? [bytes] : sealed(bytes, sealing.keyring)) {
+    if (!sentOpen) hash.update(piece);
+    yield piece;
   }
 }

@@ -31,7 +31,7 @@ export class RecorderLoop {
 
   constructor(context: LoopContext) {
     this.#context = context;
-    this.#digests = new DigestQueue(context.disk, context.dataDir, context.post);
+    this.#digests = new DigestQueue(context);
   }
 
   run(): void {
@@ -96,7 +96,7 @@ export class RecorderLoop {
         this.#streams.get(control.stream)?.wrote(control.bytes);
         return;
       case 'hash':
-        this.#digests.add(control.id, control.path);
+        this.#digests.add(control);
         return;
       case 'stop':
         this.#stop();

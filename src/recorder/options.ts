@@ -1,3 +1,4 @@
+import type { NamedKey } from '../seal/keyring.js';
 import type { CommittedFile } from './file.js';
 import type { FlushInfo, RecorderModules, Restored, StreamCount, Task } from './protocol.js';
 import type { Correction } from './timeline.js';
@@ -22,6 +23,10 @@ export interface RecorderOptions {
   /** Bytes of the disk that are left free; 0 if left out. */
   readonly reserve?: number;
   readonly log: RecorderLog;
+  /** For streams that are encrypted. */
+  readonly keys?: readonly NamedKey[];
+  /** Whether encrypted files are sent decrypted: what checksums are of. */
+  readonly sentOpen?: boolean;
   readonly modules?: RecorderModules;
   /** A file is whole. The handler calls `commit(upTo)` of the stream's ring before it returns. */
   onCommit(stream: string, file: CommittedFile, upTo: number, info: FlushInfo): void;

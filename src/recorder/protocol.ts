@@ -1,4 +1,5 @@
 import type { RingHandle } from '../ring/layout.js';
+import type { NamedKey } from '../seal/keyring.js';
 import type { CommittedFile } from './file.js';
 import type { Compression } from './parquet.js';
 import type { Correction } from './timeline.js';
@@ -23,6 +24,8 @@ export interface RecordedStream {
     readonly idle: number;
   };
   readonly parquet: { readonly compression: Compression };
+  /** Left out: its files are not encrypted. */
+  readonly encryption?: { readonly enabled: boolean };
   readonly writeBudget: { readonly perDay: number; readonly stopJournal: boolean };
 }
 
@@ -56,6 +59,9 @@ export interface WorkerStart {
   readonly doorbell: SharedArrayBuffer;
   /** Of the thread, where the system has one for a thread. */
   readonly nice: number;
+  readonly keys: readonly NamedKey[];
+  /** Whether encrypted files are sent decrypted. */
+  readonly sentOpen: boolean;
   /** Bytes of the disk that are left free. */
   readonly reserve: number;
   readonly modules: RecorderModules;
@@ -94,7 +100,8 @@ export type Request =
       readonly reason: 'request' | 'full';
     }
   | { readonly kind: 'remove'; readonly id: number; readonly stream: string }
-  | { readonly kind: 'hash'; readonly id: number; readonly path: string };
+  /** `open`: of what is in an encrypted file of so many bytes; without: of the file as it is. */
+  | { readonly kind: 'hash'; readonly id: number; readonly path: string; readonly open?: number };
 
 /** Broker's thread to worker. */
 export type Control =

@@ -49,9 +49,11 @@ export class Recorder {
       start: () => {
         const { dataDir, bootId, clockBase, modules = {} } = options;
         const { version = 'unknown', nice = BACKGROUND_NICE, reserve = 0 } = options;
+        const { keys = [], sentOpen = false } = options;
         const corrections = this.#corrections;
         const doorbell = this.doorbell.shared;
-        return { dataDir, bootId, clockBase, corrections, version, doorbell, nice, reserve, modules };
+        const worker = { version, doorbell, nice, keys, sentOpen, reserve, modules };
+        return { dataDir, bootId, clockBase, corrections, ...worker };
       },
       greet: () => this.#greet(),
       report: (report) => this.#heed(report),
@@ -111,10 +113,18 @@ export class Recorder {
     this.#post({ kind: 'correct', corrections });
   }
 
-  /** Checksum of a file; `path` is relative to the data folder. Rejects with `TRANSFER_READ_FAILED`. */
-  async hash(path: string): Promise<DigestResult> {
+  /**
+   * Checksum of a file; `path` is relative to the data folder. `open`: of what is in an encrypted file of so many
+   * bytes. Rejects with `TRANSFER_READ_FAILED`.
+   */
+  async hash(path: string, open?: number): Promise<DigestResult> {
     this.#checkOpen();
-    return (await this.#ask((id) => ({ kind: 'hash', id, path }))) as DigestResult;
+    return (await this.#ask((id) => ({
+      kind: 'hash',
+      id,
+      path,
+      ...(open === undefined ? {} : { open }),
+    }))) as DigestResult;
   }
 
   /** Writes everything and ends the worker; after `timeoutMs` ends it anyway. */

@@ -1,9 +1,9 @@
 import { attachRing } from '../ring/layout.js';
 import { Batch } from './batch.js';
 import { Budget } from './budget.js';
-import type { RecorderContext } from './context.js';
+import { type RecorderContext, sealingOf } from './context.js';
 import { Drain, type DrainLimits } from './drain.js';
-import { type CommittedFile, FileWriter } from './file.js';
+import { type CommittedFile, FileWriter, type Sealing } from './file.js';
 import { Keeping } from './journal/keeping.js';
 import { Recovery } from './journal/recovery.js';
 import { fileMetadata } from './metadata.js';
@@ -65,7 +65,8 @@ export class StreamRecording {
     );
     this.#writing = new Trial(context, name, 'file');
     this.#recovering = new Trial(context, name, 'recovery');
-    this.#recovery = new Recovery(disk, dataDir, name, { after: lastKey, before: ringKey });
+    const wanted = { after: lastKey, before: ringKey };
+    this.#recovery = new Recovery(disk, dataDir, name, wanted, context.sealing.keyring);
     this.#keeping =
       durability === 'none'
         ? null
@@ -182,7 +183,7 @@ export class StreamRecording {
     const started = now();
     let file: CommittedFile | null = null;
     const work = () => {
-      file = this.#makeFile(this.#batch);
+      file = this.#makeFile(this.#batch, sealingOf(this.#context, this.#stream));
     };
     if (!this.#writing.attempt(work, () => this.unwritten())) {
       this.#failed = reason;
@@ -230,12 +231,22 @@ export class StreamRecording {
           post({ kind: 'restored', stream: this.name, ...NOTHING_FOUND, unreadable: true, left: left + 1 });
           return;
         }
-        const file = found.batch.rows === 0 ? null : this.#makeFile(found.batch);
+        const { sealed, tampered } = found;
+        // What was encrypted stays so, whatever is said of the stream now.
+        const sealing = sealed ? this.#context.sealing : sealingOf(this.#context, this.#stream);
+        const file = found.batch.rows === 0 ? null : this.#makeFile(found.batch, sealing);
         if (found.shared) this.#keeping?.adopt(name);
-        recovery.done(found.shared);
+        recovery.done();
+        if (tampered !== null) {
+          post({
+            kind: 'remark',
+            text: `the journal's segment ${name} of stream ${this.name} was changed by somebody: ${tampered}`,
+          });
+        }
         if (recovery.left === 0) this.#recovery = null;
         const { torn } = found;
-        post({ kind: 'restored', stream: this.name, file, torn, unreadable: false, left: recovery.left });
+        const unreadable = tampered !== null;
+        post({ kind: 'restored', stream: this.name, file, torn, unreadable, left: recovery.left });
       },
       () => 0,
     );
@@ -246,7 +257,7 @@ export class StreamRecording {
     if (this.#batch.rows === 0) this.#waiting.answer(this.#drain.position);
   }
 
-  #makeFile(batch: Batch): CommittedFile {
+  #makeFile(batch: Batch, sealing: Sealing | null): CommittedFile {
     const { bootId, timeline, version } = this.#context;
     const { firstKey, lastKey, rows, rawBytes } = batch;
     const label = { firstKey, lastKey, seq: this.#seq, rows, rawBytes };
@@ -255,8 +266,8 @@ export class StreamRecording {
     const table = arrowTable(batch.columns());
     const bytes = this.#context.encoder.encode(table, this.#stream.parquet.compression, metadata);
     this.#context.room.claim(bytes.length);
-    const file = this.#files.write(label, bytes);
-    this.#budget.spend(bytes.length);
+    const file = this.#files.write(label, bytes, sealing);
+    this.#budget.spend(file.bytes);
     this.#seq++;
     return file;
   }

@@ -2,6 +2,7 @@
 import { performance } from 'node:perf_hooks';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { MqttStreamError } from '../errors.js';
+import { Keyring } from '../seal/keyring.js';
 import { yieldToOthers } from '../thread-priority.js';
 import { DoorbellBed } from './doorbell.js';
 import { RecorderLoop } from './loop.js';
@@ -27,6 +28,7 @@ new RecorderLoop({
   dataDir: start.dataDir,
   bootId: start.bootId,
   version: start.version,
+  sealing: { keyring: new Keyring(start.keys), sentOpen: start.sentOpen },
   timeline: new Timeline(start.clockBase, start.corrections),
   bed: new DoorbellBed(start.doorbell),
   now: () => performance.now(),

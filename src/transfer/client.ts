@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { asKnown, MqttStreamError, textOf } from '../errors.js';
+import type { Keyring } from '../seal/keyring.js';
 import { TRANSFER_USER } from '../topics.js';
 import {
   type Broker,
@@ -18,6 +19,8 @@ interface TransferSettings {
   readonly dataDir?: string;
   readonly log: TransferLog;
   readonly open?: OpenFile;
+  /** For files that are to be sent decrypted. */
+  readonly keyring?: Keyring;
   /** Makes the client id unique. */
   readonly random?: () => string;
   readonly reconnectMs?: ConnectionOptions['reconnectMs'];
@@ -150,7 +153,8 @@ export class TransferClient {
 
   async #send(job: Job): Promise<void> {
     this.#checkOpen();
-    const source = await Source.open(job.root, job.file, this.#options.open ?? openForReading);
+    const { open = openForReading, keyring } = this.#options;
+    const source = await Source.open(job.root, job.file, open, keyring);
     try {
       await sendFile(source, job, async (step, payload) => {
         this.#checkOpen();

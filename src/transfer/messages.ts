@@ -18,6 +18,9 @@ const transferFileSchema = z.strictObject({
   name,
   /** Relative to `root`. */
   path: z.string().min(1).max(4096),
+  /** Whether it is encrypted there, and sent decrypted. */
+  decrypt: z.boolean().optional(),
+  /** Of what is sent. */
   bytes: count,
   /** null: the client computes it. */
   sha256: sha256.nullable(),

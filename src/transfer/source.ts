@@ -3,17 +3,14 @@ import { constants } from 'node:fs';
 import { open, realpath } from 'node:fs/promises';
 import { isAbsolute, join, resolve, sep } from 'node:path';
 import { MqttStreamError, textOf } from '../errors.js';
+import { type ByteSource, type ReadableHandle, StoredBytes } from '../seal/byte-source.js';
+import { Keyring } from '../seal/keyring.js';
+import { OpenedBytes } from '../seal/opened-bytes.js';
 import type { TransferFile } from './messages.js';
 
 /** What of a `FileHandle` is used. */
-export interface ReadableFile {
+export interface ReadableFile extends ReadableHandle {
   stat(): Promise<{ readonly size: number; isFile(): boolean }>;
-  read(
-    buffer: Buffer,
-    offset: number,
-    length: number,
-    position: number,
-  ): Promise<{ readonly bytesRead: number }>;
   close(): Promise<void>;
 }
 
@@ -27,46 +24,45 @@ export const openForReading: OpenFile = (path) =>
 export class Source {
   readonly #file: TransferFile;
   readonly #handle: ReadableFile;
+  readonly #bytes: ByteSource;
 
-  private constructor(file: TransferFile, handle: ReadableFile) {
+  private constructor(file: TransferFile, handle: ReadableFile, bytes: ByteSource) {
     this.#file = file;
     this.#handle = handle;
+    this.#bytes = bytes;
   }
 
-  /** @throws TRANSFER_OUTSIDE, TRANSFER_READ_FAILED */
-  static async open(root: string, file: TransferFile, openFile: OpenFile): Promise<Source> {
+  /** @throws TRANSFER_OUTSIDE, TRANSFER_READ_FAILED; KEY_MISSING and KEY_WRONG for a file to be decrypted */
+  static async open(
+    root: string,
+    file: TransferFile,
+    openFile: OpenFile,
+    keyring = Keyring.EMPTY,
+  ): Promise<Source> {
     const path = await locate(root, file);
-    const source = new Source(
-      file,
-      await openFile(path).catch((error) => {
-        throw readFailed(file.name, error);
-      }),
-    );
+    const failed = (thrown: unknown) => {
+      throw readFailed(file.name, thrown);
+    };
+    const handle = await openFile(path).catch(failed);
     try {
-      await source.#checkSize();
-      return source;
+      const stat = await handle.stat().catch(failed);
+      if (!stat.isFile()) throw readFailed(file.name, 'it is not a file');
+      const stored = new StoredBytes(handle, stat.size);
+      const bytes = file.decrypt ? await OpenedBytes.open(stored, keyring, file.name).catch(failed) : stored;
+      if (bytes.byteLength !== file.bytes)
+        throw readFailed(file.name, `it has ${bytes.byteLength} bytes, ${file.bytes} are announced`);
+      return new Source(file, handle, bytes);
     } catch (error) {
-      await source.close();
+      await handle.close();
       throw error;
     }
   }
 
   /** Fills `chunk` from `position` on. @throws TRANSFER_READ_FAILED, also when the file ends before. */
   async read(chunk: Buffer, position: number): Promise<void> {
-    for (let filled = 0; filled < chunk.length; ) {
-      const { bytesRead } = await this.#handle
-        .read(chunk, filled, chunk.length - filled, position + filled)
-        .catch((error) => {
-          throw readFailed(this.#file.name, error);
-        });
-      if (bytesRead === 0) {
-        throw readFailed(
-          this.#file.name,
-          `it ends at ${position + filled} of ${this.#file.bytes} announced bytes`,
-        );
-      }
-      filled += bytesRead;
-    }
+    await this.#bytes.read(chunk, position).catch((error) => {
+      throw readFailed(this.#file.name, error);
+    });
   }
 
   /** The SHA-256 of the whole file, in hex, read a chunk at a time. */
@@ -85,18 +81,9 @@ export class Source {
   close(): Promise<void> {
     return this.#handle.close();
   }
-
-  async #checkSize(): Promise<void> {
-    const { name, bytes } = this.#file;
-    const stat = await this.#handle.stat().catch((error) => {
-      throw readFailed(name, error);
-    });
-    if (!stat.isFile()) throw readFailed(name, 'it is not a file');
-    if (stat.size !== bytes) throw readFailed(name, `it has ${stat.size} bytes, ${bytes} are announced`);
-  }
 }
 
-/** The real path of a file, which lies below `<root>/streams` and ends in `.parquet`, links followed. */
+/** The real path of a file, which lies below `<root>/streams` and has the name of one, links followed. */
 async function locate(root: string, { name, path }: TransferFile): Promise<string> {
   const outside = new MqttStreamError('TRANSFER_OUTSIDE', [name]);
   if (isAbsolute(path) || !isBelow(join(root, 'streams'), resolve(root, path))) throw outside;
@@ -110,11 +97,12 @@ async function locate(root: string, { name, path }: TransferFile): Promise<strin
 }
 
 function isBelow(folder: string, path: string): boolean {
-  return path.startsWith(folder + sep) && path.endsWith('.parquet');
+  return path.startsWith(folder + sep) && /\.parquet(\.enc)?$/.test(path);
 }
 
 /** The system's own texts hold full paths and this one goes to receivers: only their code is told. */
 export function readFailed(name: string, thrown: unknown): MqttStreamError {
+  if (thrown instanceof MqttStreamError) return thrown;
   const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : null;
   return new MqttStreamError('TRANSFER_READ_FAILED', [name, code ?? textOf(thrown)], { cause: thrown });
 }

@@ -6,7 +6,7 @@ export const TRANSFER_TOPIC = '$STREAM/transfer';
 export const ID_PATTERN = /^[A-Za-z0-9_-]{1,64}$/;
 
 /** Names that the catalogue serves: `<firstKey>~<lastKey>_<seq>.parquet`, or what somebody renamed that to. */
-export const FILE_PATTERN = /^[A-Za-z0-9_][A-Za-z0-9._~=-]{0,200}\.parquet$/;
+export const FILE_PATTERN = /^[A-Za-z0-9_][A-Za-z0-9._~=-]{0,200}\.parquet(\.enc)?$/;
 
 /** `init`, `fin`, `abort`, or the offset of a chunk in bytes. */
 export type Step = 'init' | 'fin' | 'abort' | number;

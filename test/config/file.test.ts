@@ -225,7 +225,7 @@ test('problems of the command line say so, those of the file keep their line', a
     (await problemsOf(() => load('http: 7\n', { MQTT_STREAM_HTTP__PORT: '1' }, overrides))).sort(),
     [
       'command line: log.level: expected one of trace, debug, info, warn, error, fatal, silent, got "loud"',
-      'command line: nope: there is no such key; known are dataDir, disk, listeners, allowAnonymous, http, authentication, acl, streams, bridges, limits, sharedSubscriptions, transfer, persistence, log, sys',
+      'command line: nope: there is no such key; known are dataDir, disk, listeners, allowAnonymous, http, authentication, acl, streams, encryption, bridges, limits, sharedSubscriptions, transfer, persistence, log, sys',
       'config.yaml:1: http: expected a map of keys, got 7',
     ],
   );

@@ -19,6 +19,7 @@ test('every key has a default', () => {
     authentication: [],
     acl: { rules: [] },
     streams: [],
+    encryption: { keys: [] },
     bridges: [],
     limits: {
       packetBytes: 64 * 2 ** 20,
@@ -49,7 +50,7 @@ test('every key has a default', () => {
       requestsPerSecond: 100,
     },
     sharedSubscriptions: { strategy: 'round-robin' },
-    transfer: { embedded: true, chunkBytes: 256 * 1024 },
+    transfer: { embedded: true, chunkBytes: 256 * 1024, decrypt: false },
     persistence: {
       store: 'level',
       sync: false,
@@ -72,6 +73,7 @@ test('a stream needs its name and topics only', async () => {
     ring: { messages: 65_536, bytes: 64 * 2 ** 20, whenFull: 'flush' },
     flush: { every: 60_000, bytes: 48 * 2 ** 20, messages: 100_000, idle: 10_000 },
     parquet: { compression: 'zstd' },
+    encryption: { enabled: false },
     merge: { enabled: true, below: 32 * 2 ** 20 },
     retention: { maxBytes: 2 ** 30, maxFiles: 0, maxAge: 604_800_000 },
   });
@@ -296,7 +298,7 @@ test('unknown keys, with what was meant if it is near', async () => {
     'config: streams[0].ring.whenfull: there is no such key; did you mean whenFull?',
   ]);
   assert.deepEqual(await problemsOf(() => parseConfig({ transfer: { zebra: 1 } })), [
-    'config: transfer.zebra: there is no such key; known are embedded, chunkBytes',
+    'config: transfer.zebra: there is no such key; known are embedded, chunkBytes, decrypt',
   ]);
 });
 

@@ -22,6 +22,7 @@ import { parquetEncoder } from '../../src/recorder/parquet.js';
 import { Room } from '../../src/recorder/room.js';
 import { temporaryFolder } from '../app-fixture.js';
 import { foreignParquet, memoryLog, parquet } from '../catalog/parquet.js';
+import { SEALING } from '../merge/fixture.js';
 import { crashedFolder, examined, pathsOf, stoppedFolder } from './patient.js';
 
 const STREAM = 'streams/vehicle';
@@ -139,8 +140,14 @@ test('files that were merged and are not deleted yet are no fault', async (t) =>
   const catalog = await Catalog.open({ dataDir, fs, log: memoryLog() });
   const room = new Room(systemDisk, dataDir, 0);
   const report = await merge(
-    { dataDir, version: '1', disk: systemDisk, room, encoder: parquetEncoder },
-    { stream: 'vehicle', compression: 'zstd', rawBytes: 2 ** 20, files: catalog.files('vehicle') },
+    { dataDir, version: '1', disk: systemDisk, room, encoder: parquetEncoder, sealing: SEALING },
+    {
+      stream: 'vehicle',
+      compression: 'zstd',
+      encrypted: false,
+      rawBytes: 2 ** 20,
+      files: catalog.files('vehicle'),
+    },
   );
   assert.equal(report.kind, 'merged');
   const { kinds } = await examined(dataDir);

@@ -8,12 +8,14 @@ import type { App } from '../../src/app.js';
 import { examine } from '../../src/doctor/doctor.js';
 import type { Finding, Note } from '../../src/doctor/finding.js';
 import type { DoctorFiles } from '../../src/doctor/folder.js';
-import { configOf, publishMany, started, temporaryFolder } from '../app-fixture.js';
+import { Keyring } from '../../src/seal/keyring.js';
+import { configOf, publishMany, started, streamInput, temporaryFolder } from '../app-fixture.js';
+import { keyBytes } from '../seal/keys.js';
 
 /** What the doctor says: findings as `kind path`, in order. */
 export async function examined(
   dataDir: string,
-  more: { files?: Partial<DoctorFiles>; now?: number } = {},
+  more: { files?: Partial<DoctorFiles>; now?: number; keyring?: Keyring } = {},
 ): Promise<{ kinds: string[]; findings: Finding[]; notes: Note[]; progress: [number, number][] }> {
   const findings: Finding[] = [];
   const notes: Note[] = [];
@@ -24,15 +26,21 @@ export async function examined(
     progress: (read: number, of: number) => progress.push([read, of]),
   };
   const now = more.now ?? Date.now() * 1000;
-  await examine({ dataDir, files: { ...files, ...more.files } as DoctorFiles, report, now });
+  const { keyring = Keyring.EMPTY } = more;
+  await examine({ dataDir, files: { ...files, ...more.files } as DoctorFiles, report, now, keyring });
   for (const { what, advice } of findings) assert.ok(what.length > 5 && advice.length > 5);
   return { kinds: findings.map(({ kind, path }) => `${kind} ${path}`), findings, notes, progress };
 }
 
 /** Three files of four messages each, a journal of three messages, a session store; `dataDir` is as a crash leaves it. */
-export async function crashedFolder(t: TestContext): Promise<{ dataDir: string; app: App; live: string }> {
+export async function crashedFolder(
+  t: TestContext,
+  encrypted = false,
+): Promise<{ dataDir: string; app: App; live: string }> {
   const live = await temporaryFolder(t);
-  const { app } = await started(t, configOf(live));
+  const streams = [streamInput({ encryption: { enabled: encrypted } })];
+  const encryptionKeys = async () => [{ id: 'a', key: keyBytes('a') }];
+  const { app } = await started(t, configOf(live, { streams }), { encryptionKeys });
   for (let i = 0; i < 3; i++) {
     await publishMany(app, `${i}-`, 4, 1);
     assert.equal((await app.request('flush', { id: 'f', stream: 'vehicle' })).ok, true);

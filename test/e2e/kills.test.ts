@@ -3,10 +3,14 @@
  * DuckDB reads all files. TEST_KILLS: how often at each level, for a long run.
  */
 import assert from 'node:assert/strict';
+import { readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { DuckDBInstance } from '@duckdb/node-api';
 import mqtt, { type MqttClient } from 'mqtt';
 import { generator } from '../catalog/generator.js';
+import { run } from '../cli/program.js';
+import { keyBytes } from '../seal/keys.js';
 import { ask } from './answers.js';
 import { type StartedBroker, startBroker, temporaryFolder } from './process.js';
 
@@ -56,14 +60,26 @@ class Load {
   }
 }
 
-for (const durability of ['none', 'process', 'interval', 'strict'] as const) {
-  test(`kill -9, ${durability}: ${durability === 'none' ? 'what is in files stays, what is not is a gap' : 'nothing acknowledged is lost'}, nothing is twice`, async (t) => {
+for (const [durability, encrypted] of [
+  ['none', false],
+  ['process', false],
+  ['process', true],
+  ['interval', false],
+  ['strict', false],
+  ['strict', true],
+] as const) {
+  test(`kill -9, ${durability}${encrypted ? ', encrypted' : ''}: ${durability === 'none' ? 'what is in files stays, what is not is a gap' : 'nothing acknowledged is lost'}, nothing is twice`, async (t) => {
     const random = generator(`kills ${durability}`.length);
-    const stream = { name: 'vehicle', topics: ['vehicle/#'], durability, flush: { messages: 300 } };
+    const encryption = { enabled: encrypted };
+    const flush = { messages: 300 };
+    const stream = { name: 'vehicle', topics: ['vehicle/#'], durability, encryption, flush };
     const folder = await temporaryFolder(t);
+    const key = join(folder, 'key');
+    await writeFile(key, keyBytes('a'), { mode: 0o600 });
+    const options = { folder, config: { encryption: { keys: [{ id: 'a', file: key }] } } };
     const acknowledged = new Set<string>();
     const sent = new Map<string, number>();
-    let broker: StartedBroker = await startBroker(t, [stream], { folder });
+    let broker: StartedBroker = await startBroker(t, [stream], options);
     for (let round = 0; round < KILLS; round++) {
       let left = 1 + Math.floor(random() * 3000);
       let enough = () => {};
@@ -80,12 +96,12 @@ for (const durability of ['none', 'process', 'interval', 'strict'] as const) {
         sent.set(`${round}${'abc'[at]}`, load.sent);
         for (const payload of load.acknowledged) acknowledged.add(payload);
       }
-      broker = await startBroker(t, [stream], { folder });
+      broker = await startBroker(t, [stream], options);
     }
     const { result } = await ask(broker.tcp, 'files', { id: 'files', stream: 'vehicle' }, folder);
     const { gaps } = result;
     assert.equal(await broker.stop('SIGTERM'), 0);
-    const rows = await rowsOf(broker.dataDir);
+    const rows = await rowsOf(encrypted ? await decrypted(folder, key) : broker.dataDir);
 
     for (let i = 1; i < rows.length; i++)
       assert.ok(rows[i]!.key > rows[i - 1]!.key, 'keys rise, and none is twice');
@@ -108,6 +124,25 @@ for (const durability of ['none', 'process', 'interval', 'strict'] as const) {
       `${KILLS} kills, ${rows.length} messages, ${acknowledged.size} acknowledged, ${missing.length} of them lost`,
     );
   });
+}
+
+/** A data folder with what is in the encrypted files of this one. */
+async function decrypted(folder: string, key: string): Promise<string> {
+  const from = join(folder, 'data', 'streams', 'vehicle');
+  const to = join(folder, 'open');
+  const files = await readdir(from, { recursive: true });
+  assert.ok(files.every((path) => !/\.(parquet|journal)$/.test(path)));
+  const paths = files.filter((path) => path.endsWith('.parquet.enc')).map((path) => join(from, path));
+  const { code, err } = await run(
+    'decrypt',
+    ...paths,
+    '--key-file',
+    key,
+    '--out',
+    join(to, 'streams', 'vehicle', 'all'),
+  );
+  assert.equal(code, 0, err.join('\n'));
+  return to;
 }
 
 async function rowsOf(dataDir: string): Promise<{ key: bigint; payload: string }[]> {

@@ -10,6 +10,7 @@ import type { Message } from '../../src/ring/record.js';
 import { DAY } from '../catalog/parquet.js';
 import { encoded } from '../recorder/encoded.js';
 import { type Sample, sample, whole } from '../ring/samples.js';
+import { keyringOf } from '../seal/keys.js';
 
 export const STREAM = 'vehicle';
 
@@ -23,7 +24,11 @@ export interface Recorded {
   readonly compression?: Compression;
   readonly bootId?: string;
   readonly clock?: object;
+  readonly encrypted?: boolean;
 }
+
+/** How files are encrypted. */
+export const SEALING = { keyring: keyringOf('a'), sentOpen: false };
 
 /** A file of these rows, as the recorder would have written it. */
 export function record(dataDir: string, rows: readonly Sample[], of: Recorded): FileEntry {
@@ -38,7 +43,10 @@ export function record(dataDir: string, rows: readonly Sample[], of: Recorded): 
     version: '1',
   };
   const bytes = encoded(rows, of.compression ?? 'zstd', fileMetadata(origin, label));
-  return { ...new FileWriter(quickDisk, dataDir, STREAM).write(label, bytes), stream: STREAM };
+  return {
+    ...new FileWriter(quickDisk, dataDir, STREAM).write(label, bytes, of.encrypted ? SEALING : null),
+    stream: STREAM,
+  };
 }
 
 /** `files` lists of `rows` rows each, with rising keys from `from` on. */

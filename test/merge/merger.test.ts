@@ -15,7 +15,7 @@ import type { Message } from '../../src/ring/record.js';
 import { generator } from '../catalog/generator.js';
 import { DAY, DAY_MICROS, dataFolder, memoryLog } from '../catalog/parquet.js';
 import { type Sample, whole } from '../ring/samples.js';
-import { anyRoom, duckMessages, messagesOf, quickDisk, record, STREAM, samples } from './fixture.js';
+import { anyRoom, duckMessages, messagesOf, quickDisk, record, SEALING, STREAM, samples } from './fixture.js';
 
 const FOREVER = { maxBytes: 0, maxFiles: 0, maxAge: 0 };
 
@@ -42,7 +42,10 @@ class Rig {
     this.dataDir = dataDir;
     this.catalog = catalog;
     this.work = (job) =>
-      merge({ dataDir, version: '1', disk: quickDisk, room: anyRoom, encoder: parquetEncoder }, job);
+      merge(
+        { dataDir, version: '1', disk: quickDisk, room: anyRoom, encoder: parquetEncoder, sealing: SEALING },
+        job,
+      );
     let running = 0;
     this.merger = new Merger({
       catalog,
@@ -95,7 +98,7 @@ class Rig {
   }
 
   add(rawBytes = 2 ** 20): void {
-    this.merger.add(STREAM, { limits: limitsOf(rawBytes, FOREVER), compression: 'zstd' });
+    this.merger.add(STREAM, { limits: limitsOf(rawBytes, FOREVER), compression: 'zstd', encrypted: false });
   }
 
   /** Lets it work until it rests, and ends its rest; false: it has nothing to do. */
@@ -390,12 +393,15 @@ test('the real thread merges, and one that has ended fails instead of hanging', 
     version: '1.2.3',
     nice: 0,
     reserve: 0,
+    keys: SEALING.keyring.keys,
+    sentOpen: false,
     modules: {},
   });
   t.after(() => thread.close());
   const job = {
     stream: STREAM,
     compression: 'snappy' as const,
+    encrypted: false,
     rawBytes: 2 ** 20,
     files: rig.catalog.files(STREAM),
   };

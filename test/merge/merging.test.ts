@@ -16,6 +16,8 @@ import { generator } from '../catalog/generator.js';
 import { DAY, dataFolder, foreignParquet, memoryLog, parquet, pathOf, put } from '../catalog/parquet.js';
 import { encoded } from '../recorder/encoded.js';
 import { sample, sourceOf } from '../ring/samples.js';
+import { unsealed } from '../seal/fixture.js';
+import { keyringOf } from '../seal/keys.js';
 import {
   anyRoom,
   connected,
@@ -23,6 +25,7 @@ import {
   messagesOf,
   quickDisk,
   record,
+  SEALING,
   STREAM,
   samples,
 } from './fixture.js';
@@ -30,12 +33,13 @@ import {
 const MIB = 1024 * 1024;
 
 function contextOf(dataDir: string, disk: Disk = quickDisk) {
-  return { dataDir, version: '1.2.3', disk, room: anyRoom, encoder: parquetEncoder };
+  return { dataDir, version: '1.2.3', disk, room: anyRoom, encoder: parquetEncoder, sealing: SEALING };
 }
 
 const jobOf = (entries: readonly FileEntry[], rawBytes = MIB) => ({
   stream: STREAM,
   compression: 'zstd' as const,
+  encrypted: false,
   rawBytes,
   files: entries,
 });
@@ -337,4 +341,47 @@ test('what is to be left free of the disk stays free', async (t) => {
   assert.deepEqual(await onDisk(dataDir), before);
   free += 100_000;
   assert.equal((await merge(context, jobOf(entries))).kind, 'merged');
+});
+
+for (const [what, encryptedOnes, encrypted, sealed] of [
+  ['encrypted files', [true, true, true], true, true],
+  ['what was encrypted stays so, beside what was not', [false, true, false], false, true],
+  ['what was not is now', [false, false, false], true, true],
+  ['what was not is not', [false, false, false], false, false],
+] as const) {
+  test(`merged, ${what}`, async (t) => {
+    const dataDir = await dataFolder(t);
+    const lists = samples(generator(13), 3);
+    const entries = lists.map((rows, i) =>
+      record(dataDir, rows, { seq: i + 1, encrypted: encryptedOnes[i]! }),
+    );
+    const report = await merge(contextOf(dataDir), { ...jobOf(entries), encrypted });
+    assert.ok(report.kind === 'merged' && report.count === 3);
+    const { name, path } = report.file;
+    assert.equal(name.endsWith('.parquet.enc'), sealed);
+    const open = join(dataDir, 'open.parquet');
+    const bytes = await files.readFile(join(dataDir, path));
+    await files.writeFile(open, sealed ? await unsealed(bytes, SEALING.keyring) : bytes);
+    assert.deepEqual(await duckMessages([open]), messagesOf(lists));
+
+    // A crash may leave both: the next start knows which counts.
+    const catalog = await Catalog.open({ dataDir, fs: files, log: memoryLog(), keyring: SEALING.keyring });
+    await catalog.load();
+    await catalog.idle();
+    assert.deepEqual(
+      catalog.files(STREAM).map((file) => file.name),
+      [name],
+    );
+    assert.deepEqual(await onDisk(dataDir), [name]);
+  });
+}
+
+test('a file whose key is not there is not merged', async (t) => {
+  const dataDir = await dataFolder(t);
+  const entries = samples(generator(14), 2).map((rows, i) =>
+    record(dataDir, rows, { seq: i + 1, encrypted: true }),
+  );
+  const context = { ...contextOf(dataDir), sealing: { keyring: keyringOf('b'), sentOpen: false } };
+  const report = await merge(context, jobOf(entries));
+  assert.ok(report.kind === 'unfit' && /needs the encryption key "a"/.test(report.reason));
 });

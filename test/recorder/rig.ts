@@ -9,6 +9,7 @@ import { Timeline } from '../../src/recorder/timeline.js';
 import { allocateRing } from '../../src/ring/layout.js';
 import { encodeSource } from '../../src/ring/source.js';
 import { RingWriter } from '../../src/ring/writer.js';
+import { keyringOf } from '../seal/keys.js';
 import { MemoryDisk } from './memory-disk.js';
 
 export const SOURCE = encodeSource('vehicle/speed', 'car');
@@ -45,6 +46,7 @@ export function stream(
   name: string,
   flush: Partial<RecordedStream['flush']> = {},
   durability: RecordedStream['durability'] = 'none',
+  encrypted = false,
 ): RecordedStream {
   const never = { every: 0, bytes: 0, messages: 0, idle: 0 };
   return {
@@ -53,6 +55,7 @@ export function stream(
     syncInterval: 50,
     flush: { ...never, ...flush },
     parquet: { compression: 'none' },
+    encryption: { enabled: encrypted },
     writeBudget: { perDay: 0, stopJournal: false },
   };
 }
@@ -72,6 +75,7 @@ export class Rig {
     disk = new MemoryDisk() as Disk,
     encoder = listEncoder,
     firstKey = 1_732_330_000_000_000,
+    keyring = keyringOf('a'),
     reserve = 0,
   } = {}) {
     this.#key = firstKey;
@@ -84,6 +88,7 @@ export class Rig {
       bootId: 'boot',
       version: '1',
       timeline: new Timeline(0, []),
+      sealing: { keyring, sentOpen: false },
       bed: {
         mark: () => 0,
         nap: (_mark, ms) => this.waits.push({ kind: 'nap', ms }),

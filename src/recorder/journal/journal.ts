@@ -1,5 +1,7 @@
 import { join } from 'node:path';
 import { JOURNAL_FOLDER, STREAMS_FOLDER, segmentName, streamFolder } from '../../catalog/naming.js';
+import type { Keyring } from '../../seal/keyring.js';
+import { LogSealer } from '../../seal/log.js';
 import type { Batch } from '../batch.js';
 import type { Disk } from '../disk.js';
 import { BlockMaker, type Written } from './block.js';
@@ -8,6 +10,8 @@ import { segmentHeader } from './segment.js';
 interface Segment {
   readonly number: number;
   readonly file: number;
+  /** null: anybody may read it. */
+  readonly sealer: LogSealer | null;
   blocks: number;
 }
 
@@ -21,6 +25,7 @@ export class Journal {
   readonly #disk: Disk;
   readonly #dataDir: string;
   readonly #folder: string;
+  readonly #keyring: Keyring | null;
   readonly #blocks = new BlockMaker();
   readonly #first: number;
   #number: number;
@@ -35,11 +40,12 @@ export class Journal {
   bytes = 0;
   syncs = 0;
 
-  /** `next`: number of its next segment. */
-  constructor(disk: Disk, dataDir: string, stream: string, next: number) {
+  /** `next`: number of its next segment; `keyring`: null if its segments are not encrypted. */
+  constructor(disk: Disk, dataDir: string, stream: string, next: number, keyring: Keyring | null = null) {
     this.#disk = disk;
     this.#dataDir = dataDir;
     this.#folder = `${streamFolder(stream)}/${JOURNAL_FOLDER}`;
+    this.#keyring = keyring;
     this.#first = next;
     this.#number = next;
   }
@@ -60,9 +66,7 @@ export class Journal {
       const segment = this.#segment ?? this.#begin();
       const columns = batch.columns();
       this.#dirty = true;
-      for (const piece of this.#blocks.make(columns, this.#written, segment.number, segment.blocks)) {
-        this.#write(segment.file, piece);
-      }
+      this.#write(segment, this.#blocks.make(columns, this.#written, segment.number, segment.blocks));
       segment.blocks++;
       this.#written = { rows: columns.rows, names: columns.names };
     });
@@ -97,7 +101,8 @@ export class Journal {
 
   #begin(): Segment {
     const number = this.#number++;
-    const name = segmentName(number);
+    const sealer = this.#keyring === null ? null : new LogSealer(this.#keyring);
+    const name = segmentName(number, sealer !== null);
     this.#disk.makeFolder(join(this.#dataDir, this.#folder));
     // A new file's entry stands in its folder; those of the folders above may be new, too.
     this.#unsynced =
@@ -105,12 +110,18 @@ export class Journal {
     // Whatever becomes of it, it goes when the batch is in a file.
     this.#done.push(name);
     const file = this.#disk.open(join(this.#dataDir, this.#folder, name), 'w');
-    this.#segment = { number, file, blocks: 0 };
-    this.#write(file, segmentHeader(number));
+    this.#segment = { number, file, sealer, blocks: 0 };
+    if (sealer !== null) this.#append(file, sealer.header);
+    this.#write(this.#segment, [segmentHeader(number)]);
     return this.#segment;
   }
 
-  #write(file: number, bytes: Uint8Array): void {
+  /** A block, or the header. */
+  #write({ file, sealer }: Segment, parts: readonly Uint8Array[]): void {
+    for (const piece of sealer === null ? parts : sealer.entries(parts)) this.#append(file, piece);
+  }
+
+  #append(file: number, bytes: Uint8Array): void {
     for (let done = 0; done < bytes.length; ) done += this.#disk.write(file, bytes.subarray(done));
     this.bytes += bytes.length;
   }

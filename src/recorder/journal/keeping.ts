@@ -1,7 +1,7 @@
 import { textOf } from '../../errors.js';
 import type { Batch } from '../batch.js';
 import type { Budget } from '../budget.js';
-import type { RecorderContext } from '../context.js';
+import { type RecorderContext, sealingOf } from '../context.js';
 import type { Drain } from '../drain.js';
 import type { Durability, RecordedStream } from '../protocol.js';
 import { Trial } from '../trial.js';
@@ -47,7 +47,8 @@ export class Keeping {
     this.#drain = drain;
     this.#batch = batch;
     this.#safe = drain.position;
-    this.#journal = new Journal(context.disk, context.dataDir, stream.name, next);
+    const keyring = sealingOf(context, stream)?.keyring ?? null;
+    this.#journal = new Journal(context.disk, context.dataDir, stream.name, next, keyring);
     this.#trial = new Trial(context, stream.name, 'journal');
   }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type JournalFiles, lastJournalKey } from '../../../src/recorder/journal/last-key.js';
+import { keyringOf } from '../../seal/keys.js';
 import { MemoryDisk } from '../memory-disk.js';
 import { Rig, stream } from '../rig.js';
 
@@ -14,7 +15,7 @@ function filesOf(disk: MemoryDisk): JournalFiles {
       if (below.length === 0) throw Object.assign(new Error('none'), { code: 'ENOENT' });
       return [...new Set(below.map((one) => one.slice(path.length + 1).split('/')[0]!))];
     },
-    readFile: async (path) => Uint8Array.from(disk.files.get(path)!),
+    readFile: async (path) => Buffer.from(disk.files.get(path)!),
   };
 }
 
@@ -67,4 +68,15 @@ test('a torn segment has what is whole in it; one without a row is followed by t
 test('a folder that cannot be listed is an error', async () => {
   const files = { ...filesOf(new MemoryDisk()), readdir: () => Promise.reject(new Error('EIO')) };
   await assert.rejects(lastJournalKey('/data', files), /EIO/);
+});
+
+test('an encrypted segment has its key too, for who can open it', async () => {
+  const disk = new MemoryDisk();
+  const rig = new Rig({ disk, keyring: keyringOf('a') });
+  const keys = rig.append(rig.add(stream('a', {}, 'process', true)), 3);
+  rig.settle();
+  assert.equal(await lastJournalKey('/data', filesOf(disk), keyringOf('b', 'a')), keys[2]);
+  await assert.rejects(lastJournalKey('/data', filesOf(disk)), { code: 'KEY_MISSING' });
+  disk.files.set(`${SEGMENT}.enc`, disk.files.get(`${SEGMENT}.enc`)!.subarray(0, 100));
+  assert.equal(await lastJournalKey('/data', filesOf(disk), keyringOf('a')), 0);
 });

@@ -1,0 +1,9 @@
+import * as files from 'node:fs/promises';
+import type { Config } from '../config/schema.js';
+import { openKeyring } from '../encryption.js';
+import type { Keyring } from '../seal/keyring.js';
+
+/** The keys that a configuration names. @throws KEY_UNUSABLE */
+export function keysOf({ encryption }: Config): Promise<Keyring> {
+  return openKeyring(encryption, { files, env: process.env });
+}
