@@ -68,7 +68,7 @@ export class Recording {
       parquet: { compression },
       encryption: { enabled: keys.length > 0 },
     };
-    recorder.add(stream, recording.#ring, 0, 0);
+    recorder.add(stream, recording.#ring, 0);
     return recording;
   }
 

@@ -26,7 +26,7 @@ export interface RecoveredStream {
 
 /**
  * Does without a broker what its start does: what a process has left in its journals is put into files, temporary files are
- * finished or removed, corrupt ones set aside. The crash stays to be told by the next start. `keyring`: for what is encrypted, which
+ * removed, corrupt ones set aside. The crash stays to be told by the next start. `keyring`: for what is encrypted, which
  * stays so. Rejects with DATA_DIR_UNUSABLE, DATA_DIR_IN_USE, KEY_MISSING, KEY_WRONG, or FLUSH_FAILED: then the journal is as it was,
  * and may be recovered later.
  */
@@ -90,8 +90,7 @@ export async function recoverFolder(
       for (const name of streams) {
         // Nothing is captured: the smallest ring will do.
         const ring = new RingWriter(allocateRing(2, 4096));
-        const lastKey = catalog.lastKey(name) ?? -1;
-        recorder.add(shapeOf(name), ring, catalog.nextSeq(name), lastKey);
+        recorder.add(shapeOf(name), ring, catalog.nextSeq(name));
       }
       await done;
     } finally {

@@ -144,8 +144,7 @@ export class Streams {
       config.ring.whenFull === 'return' && onBatch !== undefined
         ? this.#handover(stream, config, onBatch)
         : null;
-    const lastKey = catalog.lastKey(name) ?? -1;
-    if (handover === null) this.#recorder.add(config, stream.ring, catalog.nextSeq(name), lastKey);
+    if (handover === null) this.#recorder.add(config, stream.ring, catalog.nextSeq(name));
     stream.sink = handover ?? this.#recording(stream);
     if (handover === null && config.durability !== 'none') stream.safety = new Safety();
     this.exchange.add(stream);

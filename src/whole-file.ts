@@ -1,3 +1,5 @@
+import { dirname } from 'node:path';
+
 /** The used part of `node:fs/promises`. */
 export interface WholeFiles {
   open(
@@ -10,7 +12,7 @@ export interface WholeFiles {
 
 /**
  * Puts a small file, for this user only, in the place of an earlier one: whole as it was or whole as it is, also after a
- * power cut. One write at a time.
+ * power cut; once this resolves, as it is. One write at a time.
  */
 export async function writeWhole(path: string, text: string, files: WholeFiles): Promise<void> {
   const temporary = `${path}.tmp`;
@@ -22,4 +24,11 @@ export async function writeWhole(path: string, text: string, files: WholeFiles):
     await file.close();
   }
   await files.rename(temporary, path);
+  // Until its folder is synced, a power cut can bring the earlier one back.
+  const folder = await files.open(dirname(path), 'r', 0);
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
 }

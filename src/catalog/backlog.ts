@@ -51,10 +51,6 @@ export class Backlog {
     return this.#groups.slice(-most);
   }
 
-  touching({ firstKey, lastKey }: FileLabel): readonly Group[] {
-    return this.#groups.filter((group) => group.firstKey <= lastKey && group.lastKey >= firstKey);
-  }
-
   /** Their footers are read. */
   remove(groups: readonly Group[]): void {
     const read = new Set(groups);

@@ -12,7 +12,7 @@ import { expired, type Retention } from './retention.js';
 import { acceptAll, scan, seqOf } from './scan.js';
 import { checkKeys } from './sealed-files.js';
 import { Shelf } from './shelf.js';
-import { acceptTemporary } from './temporary.js';
+import { removeTemporary } from './temporary.js';
 
 /** A higher number was not made by counting, and counting on from it would leave the safe integers. */
 const HIGHEST_SEQ = 2 ** 52;
@@ -51,7 +51,7 @@ export class Catalog {
 
   /**
    * Lists what is on disk, however much there is: by name, except that the newest file of each stream is verified, and
-   * what an earlier run left unfinished is committed or removed. Where there is much, the rest waits for `load`.
+   * what an earlier run left unfinished is removed. Where there is much, the rest waits for `load`.
    * Throws `DATA_DIR_UNUSABLE` if a folder cannot be listed: an incomplete catalogue would hide messages; `KEY_MISSING`
    * or `KEY_WRONG` if what is encrypted needs a key that is not there: nothing was touched then.
    */
@@ -260,23 +260,14 @@ export class Catalog {
       if (before !== null) this.#dropNamed(stream, before);
     }
     this.#take(stream, (await acceptAll(this.#place, backlog.nameless)).accepted);
-    // Before anything new is written, and one after the other: whether one is needed depends on the rest.
     for (const candidate of candidates) {
-      if (dataNameIn(candidate.name, TEMP_SUFFIX) !== null) await this.#finish(backlog, candidate);
+      if (dataNameIn(candidate.name, TEMP_SUFFIX) !== null) await removeTemporary(this.#place, candidate);
     }
     for (;;) {
       const [newest] = backlog.newest(1);
       if (newest === undefined || newest.lastKey <= (this.lastKey(stream) ?? -1)) return;
       await this.#read(stream, backlog, [newest]);
     }
-  }
-
-  async #finish(backlog: Backlog, candidate: Candidate): Promise<void> {
-    const { stream, name } = candidate;
-    const label = parseFileName(name.slice(0, -TEMP_SUFFIX.length));
-    if (label !== null) await this.#read(stream, backlog, backlog.touching(label));
-    const recovered = await acceptTemporary(this.#place, candidate, this.files(stream));
-    if (recovered !== null) this.#take(stream, [recovered]);
   }
 
   async #load(): Promise<void> {

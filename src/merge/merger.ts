@@ -89,7 +89,7 @@ export class Merger {
       });
   }
 
-  /** Ends the thread, wherever it is: what it leaves half done the next start completes or removes. */
+  /** Ends the thread, wherever it is: what it leaves half done the next start removes. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#due.clear();

@@ -35,6 +35,16 @@ export interface Disk {
   free(path: string): number;
 }
 
+/** Makes the names in a folder survive a power cut. */
+export function syncFolder(disk: Disk, path: string): void {
+  const file = disk.open(path, 'r');
+  try {
+    disk.sync(file);
+  } finally {
+    disk.close(file);
+  }
+}
+
 /** A module that replaces the disk, named by `RecorderModules.disk`. */
 export interface DiskModule {
   createDisk(data: unknown): Disk;

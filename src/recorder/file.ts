@@ -1,10 +1,10 @@
 import { createHash, type Hash } from 'node:crypto';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { FileEntry } from '../catalog/entry.js';
 import { dateFolder, fileName, STREAMS_FOLDER, streamFolder, TEMP_SUFFIX } from '../catalog/naming.js';
 import type { Keyring } from '../seal/keyring.js';
 import { sealed } from '../seal/sealing.js';
-import type { Disk } from './disk.js';
+import { type Disk, syncFolder } from './disk.js';
 
 /** A file that is whole, on the disk and visible. */
 export interface CommittedFile extends Omit<FileEntry, 'stream' | 'sha256'> {
@@ -53,8 +53,7 @@ export class FileWriter {
     const folder = `${streamFolder(this.#stream)}/${dateFolder(firstKey)}`;
     const name = fileName(firstKey, lastKey, seq, sealing !== null);
     const path = `${folder}/${name}`;
-    const visible = join(this.#dataDir, path);
-    const temporary = visible + TEMP_SUFFIX;
+    const temporary = path + TEMP_SUFFIX;
 
     this.#clear();
     this.#makeFolder(folder);
@@ -62,9 +61,9 @@ export class FileWriter {
     const hash = createHash('sha256');
     let size: number;
     try {
-      size = this.#fill(temporary, pieces(bytes, sealing, hash));
-      this.#disk.rename(temporary, visible);
-      written = visible;
+      size = this.#fill(join(this.#dataDir, temporary), pieces(bytes, sealing, hash));
+      this.#disk.rename(join(this.#dataDir, temporary), join(this.#dataDir, path));
+      written = path;
       this.#syncFolder(folder);
     } catch (error) {
       this.#discard(written);
@@ -98,12 +97,7 @@ export class FileWriter {
   }
 
   #syncFolder(folder: string): void {
-    const file = this.#disk.open(join(this.#dataDir, folder), 'r');
-    try {
-      this.#disk.sync(file);
-    } finally {
-      this.#disk.close(file);
-    }
+    syncFolder(this.#disk, join(this.#dataDir, folder));
   }
 
   #discard(path: string): void {
@@ -117,7 +111,11 @@ export class FileWriter {
 
   #clear(): void {
     if (this.#debris === null) return;
-    this.#disk.remove(this.#debris);
+    const folder = dirname(this.#debris);
+    this.#disk.remove(join(this.#dataDir, this.#debris));
+    // It may have been visible: after a power cut it must not be so again, beside the file that has its rows by then.
+    this.#makeFolder(folder);
+    this.#syncFolder(folder);
     this.#debris = null;
   }
 }

@@ -10,19 +10,15 @@ export class StreamHold {
   /** Messages that the worker took over and did not commit; the worker writes it. */
   readonly #held = new Int32Array(new SharedArrayBuffer(4));
   #seq: number;
-  /** Of the messages in files. */
-  #lastKey: number;
 
-  constructor(stream: RecordedStream, writer: RingWriter, seq: number, lastKey: number) {
+  constructor(stream: RecordedStream, writer: RingWriter, seq: number) {
     this.stream = stream;
     this.#writer = writer;
     this.#seq = seq;
-    this.#lastKey = lastKey;
   }
 
-  committed({ seq, lastKey }: CommittedFile): void {
+  committed({ seq }: CommittedFile): void {
     this.#seq = seq + 1;
-    this.#lastKey = Math.max(this.#lastKey, lastKey);
   }
 
   /** Lets the worker see all messages of now. */
@@ -40,7 +36,6 @@ export class StreamHold {
       ring: { shared, messages, size },
       from: reusable,
       seq: this.#seq,
-      lastKey: this.#lastKey,
       ringKey: reusable < written ? keys[reusable & mask] : Number.POSITIVE_INFINITY,
       held: this.#held.buffer,
     };

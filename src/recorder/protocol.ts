@@ -83,8 +83,6 @@ export type AddControl = {
   readonly from: number;
   /** Number of the stream's next file. */
   readonly seq: number;
-  /** The messages with keys up to this are in files. */
-  readonly lastKey: number;
   /** Those with keys from this on, in a journal that was left, are in the ring. */
   readonly ringKey: number;
   /** One Int32 that holds the number of messages taken over and not committed. */

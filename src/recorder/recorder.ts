@@ -70,13 +70,13 @@ export class Recorder {
 
   /**
    * Records a ring, beginning with its first message that may not be overwritten. `nextSeq`: number of its next
-   * file; `lastKey`: the messages with keys up to this are in files. Throws `STREAM_EXISTS` and `SHUTTING_DOWN`.
+   * file. Throws `STREAM_EXISTS` and `SHUTTING_DOWN`.
    */
-  add(stream: RecordedStream, ring: RingWriter, nextSeq: number, lastKey: number): void {
+  add(stream: RecordedStream, ring: RingWriter, nextSeq: number): void {
     this.#checkOpen();
     streamFolder(stream.name); // throws for a name that must not become a path
     if (this.#streams.has(stream.name)) throw new MqttStreamError('STREAM_EXISTS', [stream.name]);
-    const hold = new StreamHold(stream, ring, nextSeq, lastKey);
+    const hold = new StreamHold(stream, ring, nextSeq);
     this.#streams.set(stream.name, hold);
     this.#post(hold.control());
   }

@@ -40,6 +40,8 @@ export class StreamRecording {
   readonly #keeping: Keeping | null;
   /** null: nothing is left of an earlier process. */
   #recovery: Recovery | null;
+  /** Made of the segment that is next, which could not be removed; not told yet. */
+  #recovered: CommittedFile | null = null;
   #seq: number;
   /** When the first and the last row of the batch came. */
   #firstAt = 0;
@@ -49,7 +51,7 @@ export class StreamRecording {
   /** Pressure of the messages taken since `pace` was asked. */
   #taken = 0;
 
-  constructor(context: RecorderContext, { stream, ring, from, seq, held, lastKey, ringKey }: AddControl) {
+  constructor(context: RecorderContext, { stream, ring, from, seq, held, ringKey }: AddControl) {
     const { name, durability } = stream;
     const { dataDir, disk, now, post } = context;
     this.name = name;
@@ -65,12 +67,12 @@ export class StreamRecording {
     );
     this.#writing = new Trial(context, name, 'file');
     this.#recovering = new Trial(context, name, 'recovery');
-    const wanted = { after: lastKey, before: ringKey };
-    this.#recovery = new Recovery(disk, dataDir, name, wanted, context.sealing.keyring);
+    const recovery = new Recovery(disk, dataDir, name, ringKey, context.sealing.keyring);
+    this.#recovery = recovery;
     this.#keeping =
       durability === 'none'
         ? null
-        : new Keeping(context, stream, this.#budget, this.#drain, this.#batch, this.#recovery.nextNumber);
+        : new Keeping(context, stream, this.#budget, this.#drain, this.#batch, () => recovery.nextNumber);
   }
 
   /** A small piece of work; false if there was none. */
@@ -183,6 +185,7 @@ export class StreamRecording {
     const started = now();
     let file: CommittedFile | null = null;
     const work = () => {
+      this.#recovery?.look();
       file = this.#makeFile(this.#batch, sealingOf(this.#context, this.#stream));
     };
     if (!this.#writing.attempt(work, () => this.unwritten())) {
@@ -213,14 +216,14 @@ export class StreamRecording {
     const recovery = this.#recovery;
     if (recovery === null || !this.#recovering.due) return false;
     const { post } = this.#context;
-    const name = recovery.next;
-    if (name === null) {
-      this.#recovery = null;
-      post({ kind: 'restored', stream: this.name, ...NOTHING_FOUND, left: 0 });
-      return true;
-    }
     this.#recovering.attempt(
       () => {
+        const name = recovery.next;
+        if (name === null) {
+          this.#recovery = null;
+          post({ kind: 'restored', stream: this.name, ...NOTHING_FOUND, left: 0 });
+          return;
+        }
         const found = recovery.read();
         if (found === null) {
           post({
@@ -234,7 +237,7 @@ export class StreamRecording {
         const { sealed, tampered } = found;
         // What was encrypted stays so, whatever is said of the stream now.
         const sealing = sealed ? this.#context.sealing : sealingOf(this.#context, this.#stream);
-        const file = found.batch.rows === 0 ? null : this.#makeFile(found.batch, sealing);
+        if (found.batch.rows > 0) this.#recovered = this.#makeFile(found.batch, sealing);
         if (found.shared) this.#keeping?.adopt(name);
         recovery.done();
         if (tampered !== null) {
@@ -244,6 +247,8 @@ export class StreamRecording {
           });
         }
         if (recovery.left === 0) this.#recovery = null;
+        const file = this.#recovered;
+        this.#recovered = null;
         const { torn } = found;
         const unreadable = tampered !== null;
         post({ kind: 'restored', stream: this.name, file, torn, unreadable, left: recovery.left });

@@ -78,7 +78,7 @@ export class FakeFiles implements ClockFiles {
 
   async open(path: string, flags: string, mode?: number) {
     await this.#do('open', `${path} ${flags} ${mode?.toString(8)}`);
-    this.contents.set(path, '');
+    if (flags !== 'r') this.contents.set(path, '');
     this.opened++;
     return {
       writeFile: async (text: string) => {

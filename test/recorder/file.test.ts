@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { FileWriter } from '../../src/recorder/file.js';
+import { generator } from '../catalog/generator.js';
+import { PowerCut, PowerDisk } from '../power/power-disk.js';
 import { MemoryDisk } from './memory-disk.js';
 
 const LABEL = {
@@ -94,4 +96,23 @@ test('a file that is visible but not durable, and cannot be removed, is removed 
   const later = { ...LABEL, lastKey: LABEL.lastKey + 1, rows: 3 };
   const { path } = writer.write(later, BYTES);
   assert.deepEqual([...disk.files.keys()], [`/data/${path}`], 'no row is in two files');
+});
+
+test('a file that was visible does not come back after a power cut, beside another with its rows', () => {
+  for (let seed = 0; seed < 3000; seed++) {
+    const disk = new PowerDisk(generator(seed));
+    disk.makeFolder('/data');
+    const writer = new FileWriter(disk, '/data', 'vehicle');
+    disk.fault = (operation, path) => (operation === 'sync' && path === `/data/${FOLDER}` ? 'EIO' : null);
+    assert.throws(() => writer.write(LABEL, BYTES), { code: 'EIO' });
+    disk.fault = () => null;
+    disk.stopAt = disk.steps + 1 + (seed % 8);
+    try {
+      writer.write({ ...LABEL, lastKey: LABEL.lastKey + 1 }, BYTES);
+    } catch (error) {
+      assert.ok(error instanceof PowerCut);
+    }
+    const visible = [...disk.cut().files().keys()].filter((path) => path.endsWith('.parquet'));
+    assert.ok(visible.length <= 1, `seed ${seed}: ${visible}`);
+  }
 });

@@ -28,7 +28,8 @@ export class MemoryDisk implements Disk {
 
   list(path: string): string[] {
     this.#note('list', path);
-    return [...this.files.keys()].filter((file) => dirname(file) === path).map((file) => basename(file));
+    const all = [...this.files.keys(), ...this.folders];
+    return all.filter((one) => one !== path && dirname(one) === path).map((one) => basename(one));
   }
 
   open(path: string, mode: 'r' | 'w'): number {

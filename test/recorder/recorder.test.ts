@@ -100,7 +100,7 @@ test('a removed stream is written and can be added again; names are checked', as
   assert.deepEqual(await started.keys(), keys);
   await assert.rejects(started.recorder.flush('a', 'request'), { code: 'STREAM_NOT_FOUND' });
   await assert.rejects(started.recorder.remove('a'), { code: 'STREAM_NOT_FOUND' });
-  started.recorder.add(stream('a'), writer, 2, 0);
+  started.recorder.add(stream('a'), writer, 2);
   keys.push(...started.publish(writer, 2));
   await started.recorder.flush('a', 'request');
   assert.deepEqual(await started.keys(), keys);

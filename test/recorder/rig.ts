@@ -110,7 +110,7 @@ export class Rig {
     added: RecordedStream,
     messages = 1024,
     bytes = 1024 * 1024,
-    from: Partial<Pick<AddControl, 'lastKey' | 'ringKey' | 'seq'>> = {},
+    from: Partial<Pick<AddControl, 'ringKey' | 'seq'>> = {},
   ): RingWriter {
     const memory = allocateRing(messages, bytes);
     this.#controls.push({
@@ -119,7 +119,6 @@ export class Rig {
       ring: { shared: memory.shared, messages, size: memory.size },
       from: 0,
       seq: 1,
-      lastKey: 0,
       ringKey: Number.POSITIVE_INFINITY,
       held: new SharedArrayBuffer(4),
       ...from,

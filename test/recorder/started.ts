@@ -76,8 +76,8 @@ export class Started {
 
   add(name: string, flush: Parameters<typeof stream>[1] = {}, messages = 1024, bytes = 2 ** 20): RingWriter {
     const writer = new RingWriter(allocateRing(messages, bytes));
+    this.recorder.add(stream(name, flush), writer, 1);
     this.rings.set(name, writer);
-    this.recorder.add(stream(name, flush), writer, 1, 0);
     return writer;
   }
 

@@ -3,7 +3,7 @@ import { JOURNAL_FOLDER, STREAMS_FOLDER, segmentName, streamFolder } from '../..
 import type { Keyring } from '../../seal/keyring.js';
 import { LogSealer } from '../../seal/log.js';
 import type { Batch } from '../batch.js';
-import type { Disk } from '../disk.js';
+import { type Disk, syncFolder } from '../disk.js';
 import { BlockMaker, type Written } from './block.js';
 import { segmentHeader } from './segment.js';
 
@@ -27,27 +27,33 @@ export class Journal {
   readonly #folder: string;
   readonly #keyring: Keyring | null;
   readonly #blocks = new BlockMaker();
-  readonly #first: number;
-  #number: number;
+  /** Of the next segment; before the first one, who knows it. */
+  #number: number | (() => number);
   #segment: Segment | null = null;
   #written = NOTHING;
   #dirty = false;
-  /** Folders with entries that may not be on the disk. */
-  #unsynced: string[] = [];
+  /** Folders with entries that may not be on the disk: those above the journal's may be new, too. */
+  readonly #unsynced: Set<string>;
   /** Segments whose rows will be in the next file that is committed. */
   #done: string[] = [];
   /** Bytes written and syncs since the start. */
   bytes = 0;
   syncs = 0;
 
-  /** `next`: number of its next segment; `keyring`: null if its segments are not encrypted. */
-  constructor(disk: Disk, dataDir: string, stream: string, next: number, keyring: Keyring | null = null) {
+  /** `next`: the number of its first segment; throws what the disk throws. `keyring`: null if segments are not encrypted. */
+  constructor(
+    disk: Disk,
+    dataDir: string,
+    stream: string,
+    next: () => number,
+    keyring: Keyring | null = null,
+  ) {
     this.#disk = disk;
     this.#dataDir = dataDir;
     this.#folder = `${streamFolder(stream)}/${JOURNAL_FOLDER}`;
     this.#keyring = keyring;
-    this.#first = next;
     this.#number = next;
+    this.#unsynced = new Set([join(this.#folder, '..'), STREAMS_FOLDER, '.']);
   }
 
   /** All rows of the batch are written. */
@@ -100,13 +106,12 @@ export class Journal {
   }
 
   #begin(): Segment {
-    const number = this.#number++;
+    const number = typeof this.#number === 'number' ? this.#number : this.#number();
+    this.#number = number + 1;
     const sealer = this.#keyring === null ? null : new LogSealer(this.#keyring);
     const name = segmentName(number, sealer !== null);
     this.#disk.makeFolder(join(this.#dataDir, this.#folder));
-    // A new file's entry stands in its folder; those of the folders above may be new, too.
-    this.#unsynced =
-      number === this.#first ? [this.#folder, join(this.#folder, '..'), STREAMS_FOLDER, '.'] : [this.#folder];
+    this.#unsynced.add(this.#folder);
     // Whatever becomes of it, it goes when the batch is in a file.
     this.#done.push(name);
     const file = this.#disk.open(join(this.#dataDir, this.#folder, name), 'w');
@@ -127,14 +132,9 @@ export class Journal {
   }
 
   #syncFolders(): void {
-    for (let folder = this.#unsynced[0]; folder !== undefined; folder = this.#unsynced[0]) {
-      const file = this.#disk.open(join(this.#dataDir, folder), 'r');
-      try {
-        this.#disk.sync(file);
-      } finally {
-        this.#disk.close(file);
-      }
-      this.#unsynced.shift();
+    for (const folder of this.#unsynced) {
+      syncFolder(this.#disk, join(this.#dataDir, folder));
+      this.#unsynced.delete(folder);
     }
   }
 

@@ -36,7 +36,7 @@ export class Keeping {
     budget: Budget,
     drain: Drain,
     batch: Batch,
-    next: number,
+    next: () => number,
   ) {
     this.#context = context;
     this.#stream = stream.name;

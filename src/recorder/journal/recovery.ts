@@ -6,15 +6,8 @@ import { isSealedName } from '../../seal/offered.js';
 import { Batch } from '../batch.js';
 import type { Disk } from '../disk.js';
 import { BlockReader } from './block-reader.js';
+import { Filed } from './filed.js';
 import { isHeaderTorn, isSegment, SEGMENT_HEADER_BYTES, segmentBytes } from './segment.js';
-
-/** The keys that a segment is asked for. */
-export interface Wanted {
-  /** Those up to this are in files. */
-  after: number;
-  /** Those from this on are in the ring. */
-  readonly before: number;
-}
 
 export interface Recovered {
   /** Valid until the next segment is read. */
@@ -29,55 +22,64 @@ export interface Recovered {
   readonly tampered: string | null;
 }
 
-/** The segments that an earlier process, or an earlier thread of this one, has left of a stream; the oldest first. */
+/**
+ * The segments that an earlier process, or an earlier thread of this one, has left of a stream; the oldest first. All calls throw
+ * what the disk throws, and may be repeated then.
+ */
 export class Recovery {
   readonly #disk: Disk;
+  readonly #dataDir: string;
+  readonly #stream: string;
   readonly #folder: string;
   readonly #keyring: Keyring;
-  /** Of segments, in the order of their numbers. */
-  readonly #names: string[];
   readonly #batch = new Batch();
+  /** Keys from this on are in the ring. */
+  readonly #ringKey: number;
+  /** `names`: of segments, in the order of their numbers. */
+  #listed: { readonly names: string[]; readonly nextNumber: number; readonly filed: Filed } | null = null;
+  /** Of the rows that were put into files: those in later segments with keys up to this are among them. */
+  #lastKey = -1;
   #read: Recovered | null = null;
-  readonly #wanted: Wanted;
 
   /** `keyring`: for segments that are encrypted, whether or not the stream still is. */
-  constructor(disk: Disk, dataDir: string, stream: string, wanted: Wanted, keyring: Keyring) {
+  constructor(disk: Disk, dataDir: string, stream: string, ringKey: number, keyring: Keyring) {
     this.#disk = disk;
+    this.#dataDir = dataDir;
+    this.#stream = stream;
     this.#folder = join(dataDir, streamFolder(stream), JOURNAL_FOLDER);
-    this.#wanted = { ...wanted };
     this.#keyring = keyring;
-    // Their numbers stand in front, and are equally long.
-    this.#names = disk
-      .list(this.#folder)
-      .filter((name) => parseSegmentName(name) !== null)
-      .sort();
+    this.#ringKey = ringKey;
+  }
+
+  /** Looks what is there: to be done before the stream has anything new. */
+  look(): void {
+    this.#list();
   }
 
   /** The number of the stream's next segment. */
   get nextNumber(): number {
-    const last = this.#names.at(-1);
-    return last === undefined ? 1 : numberOf(last) + 1;
+    return this.#list().nextNumber;
   }
 
   /** The name of the segment that is next; null: there is none. */
   get next(): string | null {
-    return this.#names[0] ?? null;
+    return this.#list().names[0] ?? null;
   }
 
   get left(): number {
-    return this.#names.length;
+    return this.#list().names.length;
   }
 
-  /** The rows of the next segment that are nowhere else; null: it is none, and was set aside. Throws what the disk throws. */
+  /** The rows of the next segment that are nowhere else; null: it is none, and was set aside. */
   read(): Recovered | null {
-    const name = this.#names[0]!;
+    const { filed, names } = this.#list();
+    const name = names[0]!;
     const number = numberOf(name);
     const sealed = isSealedName(name);
     const path = join(this.#folder, name);
     const stored = this.#bytes(path);
     const { bytes, rest, tampered } = segmentBytes(path, stored, this.#keyring);
     const batch = this.#batch;
-    const wanted = this.#wanted;
     batch.clear();
     if (isHeaderTorn(name, stored)) {
       this.#read = { batch, sealed, shared: false, torn: stored.length, tampered: null };
@@ -90,8 +92,9 @@ export class Recovery {
     let shared = false;
     const reader = new BlockReader(bytes, SEGMENT_HEADER_BYTES, number);
     const take = (parts: RecordParts) => {
-      if (parts.key >= wanted.before) shared = true;
-      else if (parts.key > Math.max(wanted.after, batch.rows === 0 ? 0 : batch.lastKey)) {
+      const { key } = parts;
+      if (key >= this.#ringKey) shared = true;
+      else if (key > Math.max(this.#lastKey, batch.rows === 0 ? 0 : batch.lastKey) && !filed.has(key)) {
         batch.reserve(1);
         batch.append(reader.memory, parts);
       }
@@ -104,17 +107,30 @@ export class Recovery {
   /** The rows of the segment that was read last, and are not in the ring, are in a file. One with other rows stays. */
   done(): void {
     const { batch, shared, tampered } = this.#read!;
-    if (batch.rows > 0) this.#wanted.after = batch.lastKey;
-    if (shared) this.#names.shift();
+    if (batch.rows > 0) this.#lastKey = batch.lastKey;
+    if (shared) this.#list().names.shift();
     else this.#leave(tampered !== null);
+  }
+
+  #list() {
+    if (this.#listed === null) {
+      const found = this.#disk.list(this.#folder);
+      // Their numbers stand in front, and are equally long.
+      const names = found.filter((name) => parseSegmentName(name) !== null).sort();
+      const last = names.at(-1);
+      const filed = new Filed(this.#disk, this.#dataDir, this.#stream, this.#ringKey);
+      this.#listed = { names, nextNumber: last === undefined ? 1 : numberOf(last) + 1, filed };
+    }
+    return this.#listed;
   }
 
   /** `aside`: the next segment is kept for people to look at. */
   #leave(aside: boolean): void {
-    const path = join(this.#folder, this.#names[0]!);
+    const { names } = this.#list();
+    const path = join(this.#folder, names[0]!);
     if (aside) this.#disk.rename(path, path + CORRUPT_SUFFIX);
     else this.#disk.remove(path);
-    this.#names.shift();
+    names.shift();
   }
 
   #bytes(path: string): Buffer {

@@ -92,7 +92,7 @@ test('strict: synced before anybody is told; without one who waits, at the inter
   const folders = disk.log.filter((line) => line.startsWith('sync ')).map((line) => line.slice(5));
   assert.deepEqual(
     folders,
-    [FOLDER, '/data/streams/a', '/data/streams', '/data'],
+    ['/data/streams/a', '/data/streams', '/data', FOLDER],
     'the new entries survive, too',
   );
   operations(disk);
@@ -188,6 +188,24 @@ test('a segment that cannot be removed goes with the next one', () => {
     ['messages', 1],
   ]);
   assert.deepEqual(segments(disk), []);
+});
+
+test('a sync of the folders that fails is made up for by the next one', () => {
+  const disk = new MemoryDisk();
+  const rig = new Rig({ disk });
+  const writer = rig.add(stream('a', {}, 'strict'));
+  disk.onOperation = (operation, path) => {
+    if (operation === 'sync' && path === '/data/streams') throw new Error('EIO: i/o error, fsync');
+  };
+  rig.append(writer, 1, 'x', true);
+  rig.settle();
+  assert.deepEqual(safes(rig), []);
+  disk.onOperation = () => {};
+  disk.log.length = 0;
+  rig.pass(100);
+  assert.deepEqual(safes(rig), [1]);
+  const synced = disk.log.filter((line) => line.startsWith('sync ')).map((line) => line.slice(5));
+  for (const folder of ['/data', '/data/streams', FOLDER]) assert.ok(synced.includes(folder), folder);
 });
 
 test('what a stop cannot put into a file is in the journal', () => {

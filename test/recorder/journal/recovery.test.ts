@@ -1,8 +1,9 @@
 /** What an earlier process, or an earlier thread, left in its journal. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { fileName } from '../../../src/catalog/naming.js';
 import { MemoryDisk } from '../memory-disk.js';
-import { type ListedRow, Rig, stream } from '../rig.js';
+import { type ListedRow, type RestoredReport, Rig, stream } from '../rig.js';
 
 const SEGMENT = '/data/streams/a/journal/0000000001.journal';
 const LATER = 1_732_330_000_001_000;
@@ -30,10 +31,18 @@ function died(disk: MemoryDisk, count = 5): number[] {
   return keys;
 }
 
-function restart(disk: MemoryDisk, lastKey = 0, ringKey = Number.POSITIVE_INFINITY): Rig {
+function restart(disk: MemoryDisk): Rig {
   const rig = new Rig({ disk, firstKey: LATER });
-  rig.add(stream('a', {}, 'process'), 1024, 1024 * 1024, { lastKey, ringKey, seq: 9 });
+  rig.add(stream('a', {}, 'process'), 1024, 1024 * 1024, { seq: 9 });
   return rig.settle();
+}
+
+/** A file with these messages. */
+function file(disk: MemoryDisk, keys: readonly number[]): void {
+  const folder = '/data/streams/a/date=2024-11-23';
+  disk.makeFolder(folder);
+  const rows: ListedRow[] = keys.map((key) => ({ key, payload: 'x' }));
+  disk.files.set(`${folder}/${fileName(keys[0]!, keys.at(-1)!, 1)}`, Buffer.from(JSON.stringify(rows)));
 }
 
 test('becomes files, and is removed', () => {
@@ -66,13 +75,65 @@ test('a torn end is cut off and told', () => {
 test('rows that are in a file already are not written again', () => {
   const disk = new MemoryDisk();
   const keys = died(disk);
-  restart(disk, keys[2]);
-  assert.deepEqual(keysIn(disk), keys.slice(3));
+  file(disk, keys.slice(0, 3));
+  restart(disk);
+  assert.deepEqual(keysIn(disk), keys);
   const other = new MemoryDisk();
-  const all = died(other);
-  restart(other, all[4]);
-  assert.deepEqual(keysIn(other), []);
+  file(other, died(other));
+  const { restored } = restart(other);
+  assert.deepEqual([restored[0]?.file, restored[0]?.left], [null, 0]);
+  assert.deepEqual(keysIn(other), keys);
   assert.deepEqual(journals(other), []);
+});
+
+test('a file of later messages, committed before it was read, takes nothing from it', () => {
+  const disk = new MemoryDisk();
+  const keys = died(disk);
+  const later = [LATER, LATER + 1];
+  file(disk, later);
+  restart(disk);
+  assert.deepEqual(keysIn(disk), [...keys, ...later]);
+});
+
+test('a segment that cannot be removed: its file is told as soon as it is', () => {
+  const disk = new MemoryDisk();
+  const keys = died(disk);
+  disk.onOperation = (operation) => {
+    if (operation === 'remove') throw new Error('EROFS: read-only file system, unlink');
+  };
+  const rig = restart(disk);
+  assert.deepEqual(rig.restored, []);
+  disk.onOperation = () => {};
+  rig.pass(100);
+  assert.deepEqual(
+    rig.restored.map((report: RestoredReport) => [report.file?.rows, report.left]),
+    [[5, 0]],
+  );
+  assert.deepEqual(keysIn(disk), keys);
+});
+
+test('a folder that cannot be listed: nobody is told that his message is safe before it can', () => {
+  const disk = new MemoryDisk();
+  const keys = died(disk);
+  disk.onOperation = (operation) => {
+    if (operation === 'list') throw new Error('EIO: i/o error, scandir');
+  };
+  const rig = new Rig({ disk, firstKey: LATER });
+  const writer = rig.add(stream('a', {}, 'process'));
+  const own = rig.append(writer, 2, 'x', true);
+  rig.settle();
+  assert.deepEqual(
+    rig.reports.map((report) => (report.kind === 'failed' ? report.what : report.kind)),
+    ['journal', 'recovery'],
+  );
+  disk.onOperation = () => {};
+  rig.pass(100);
+  assert.deepEqual(rig.kinds().slice(2), ['recovered', 'safe', 'recovered']);
+  assert.deepEqual(keysIn(disk), keys);
+  assert.deepEqual(journals(disk), ['/data/streams/a/journal/0000000002.journal']);
+  rig.post({ kind: 'flush', id: 1, stream: 'a', reason: 'request' });
+  rig.settle();
+  assert.deepEqual(keysIn(disk), [...keys, ...own]);
 });
 
 test('a segment that lacks its header, or is none', () => {
@@ -137,7 +198,6 @@ test('a thread that takes the place of another: what the ring has is not written
   // The ring has given up the first two; the rest the next thread takes over again.
   const second = new Rig({ disk, firstKey: keys[1]! });
   const ring = second.add(stream('a', {}, 'process'), 1024, 1024 * 1024, {
-    lastKey: 0,
     ringKey: keys[2]!,
     seq: 1,
   });
@@ -149,4 +209,21 @@ test('a thread that takes the place of another: what the ring has is not written
   second.settle();
   assert.deepEqual(keysIn(disk), keys);
   assert.deepEqual(journals(disk), []);
+});
+
+test('a thread that takes the place of another: a file of which nobody was told does not stay', () => {
+  const disk = new MemoryDisk();
+  const first = new Rig({ disk });
+  const keys = first.append(first.add(stream('a', {}, 'process')), 5);
+  first.settle();
+  file(disk, keys.slice(0, 4));
+  const second = new Rig({ disk, firstKey: keys[1]! });
+  const ring = second.add(stream('a', { messages: 3 }, 'process'), 1024, 1024 * 1024, { ringKey: keys[2]! });
+  second.append(ring, 3);
+  second.settle();
+  assert.deepEqual(keysIn(disk), keys);
+  assert.deepEqual(
+    second.restored.map((report: RestoredReport) => report.file?.rows),
+    [2],
+  );
 });

@@ -1,0 +1,54 @@
+import type { CatalogFs } from '../../src/catalog/place.js';
+import type { ClockFiles } from '../../src/clock/store.js';
+import type { JournalFiles } from '../../src/recorder/journal/last-key.js';
+import { Folder } from './folder.js';
+import type { PowerDisk } from './power-disk.js';
+
+/** The part of `node:fs/promises` that the broker's thread uses, on a disk that loses power. */
+export type PromisedFiles = CatalogFs & ClockFiles;
+
+export function promises(disk: PowerDisk): PromisedFiles {
+  return {
+    readdir: async (path) =>
+      [...disk.entries(path)].map(([name, node]) => ({
+        name,
+        isFile: () => !(node instanceof Folder),
+        isDirectory: () => node instanceof Folder,
+      })),
+    open: async (path: string, flags: string) => {
+      const file = disk.open(path, flags as 'r' | 'w' | 'a');
+      return {
+        stat: async () => ({ size: disk.length(file) }),
+        read: async (into: Uint8Array, offset: number, length: number, position: number) => ({
+          bytesRead: disk.read(file, into.subarray(offset, offset + length), position),
+        }),
+        writeFile: async (text: string) => {
+          const bytes = Buffer.from(text);
+          for (let done = 0; done < bytes.length; ) done += disk.write(file, bytes.subarray(done));
+        },
+        sync: async () => disk.sync(file),
+        close: async () => disk.close(file),
+      };
+    },
+    readFile: async (path) => contentsOf(disk, path).toString(),
+    rename: async (from, to) => disk.rename(from, to),
+    unlink: async (path) => disk.unlink(path),
+    rmdir: async (path) => disk.removeFolder(path),
+  };
+}
+
+/** The part that looks into journals. */
+export function journalFiles(disk: PowerDisk): JournalFiles {
+  return {
+    readdir: async (path) => [...disk.entries(path).keys()],
+    readFile: async (path) => contentsOf(disk, path),
+  };
+}
+
+function contentsOf(disk: PowerDisk, path: string): Buffer {
+  const file = disk.open(path, 'r');
+  const bytes = Buffer.alloc(disk.length(file));
+  disk.read(file, bytes, 0);
+  disk.close(file);
+  return bytes;
+}
