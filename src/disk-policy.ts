@@ -1,5 +1,6 @@
 import type { FileEntry } from './catalog/entry.js';
 import { textOf } from './errors.js';
+import type { Gap } from './exchange/gaps.js';
 import type { Stream } from './exchange/stream.js';
 import type { Logger } from './log.js';
 import type { Task } from './recorder/protocol.js';
@@ -15,8 +16,12 @@ export type StreamState = 'ok' | 'failing' | 'stopped';
 export interface DiskPolicyParts {
   readonly stream: Stream;
   readonly policy: OnDiskFull;
-  /** Takes the stream's oldest file off the lists and deletes it; null: there is none. */
-  readonly deleteOldest: () => Promise<FileEntry | null>;
+  /** The stream's oldest file; null: there is none. */
+  readonly oldest: () => Promise<FileEntry | null>;
+  /** False: it is not there any more. */
+  readonly delete: (file: FileEntry) => Promise<boolean>;
+  /** Resolves when the stream's gaps are on the disk, or cannot be written. */
+  readonly gapsSaved: () => Promise<unknown>;
   /** What failed is tried again. */
   readonly retry: () => void;
   /** Publishers that wait for room may not have to any more. */
@@ -96,22 +101,21 @@ export class DiskPolicy {
 
   /** One file at a time: it is tried again at once, and calls for the next if that was not enough. */
   async #makeRoom(): Promise<void> {
-    const { stream, deleteOldest, retry, log } = this.#parts;
+    const { stream, retry, log } = this.#parts;
     this.#making = true;
     try {
-      const file = await deleteOldest();
+      const file = await this.#deleteOldest();
       if (file === null) {
         this.#stop();
         return;
       }
-      const { name, bytes, rows, firstKey, lastKey } = file;
+      const { name, bytes, rows } = file;
       log.warn(
         { stream: stream.name, file: name, bytes, rows },
         'the disk is full: the oldest file was deleted',
       );
       stream.stats.deletedFiles++;
       stream.stats.deletedRows += rows;
-      stream.gaps.insert({ start: firstKey, end: lastKey, messages: rows, reason: 'deleted' });
       retry();
     } catch (error) {
       log.error({ stream: stream.name, error: textOf(error) }, 'no room could be made');
@@ -119,5 +123,20 @@ export class DiskPolicy {
     } finally {
       this.#making = false;
     }
+  }
+
+  /** The gap is on the disk first: a crash in between tells of a gap that is none, until the files are listed again. */
+  async #deleteOldest(): Promise<FileEntry | null> {
+    const { stream, oldest, gapsSaved } = this.#parts;
+    const { gaps } = stream;
+    for (let file = await oldest(); file !== null; file = await oldest()) {
+      const gap: Gap = { start: file.firstKey, end: file.lastKey, messages: file.rows, reason: 'deleted' };
+      gaps.insert(gap);
+      await gapsSaved();
+      if (await this.#parts.delete(file)) return file;
+      // It was merged with others meanwhile.
+      gaps.replace(gap, []);
+    }
+    return null;
   }
 }

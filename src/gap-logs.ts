@@ -5,9 +5,12 @@ import { GAPS_FILE, isStreamName, STREAMS_FOLDER, streamFolder } from './catalog
 import { textOf } from './errors.js';
 import { type GapFiles, GapLog } from './exchange/gap-log.js';
 import { EMPTY_RECORD, type GapRecord, readGapRecord } from './exchange/gap-record.js';
-import { type Gap, Gaps } from './exchange/gaps.js';
+import { type Gap, type GapReason, Gaps } from './exchange/gaps.js';
 import type { Stream } from './exchange/stream.js';
 import type { Logger } from './log.js';
+
+/** Of messages in a file that is gone; not if it is there again, or still. */
+const RESTORED: readonly GapReason[] = ['unreadable', 'deleted'];
 
 /** The used part of `node:fs/promises`. */
 export interface GapLogsFiles extends GapFiles {
@@ -89,7 +92,7 @@ export class GapLogs {
     const gaps = this.#logs.get(stream)?.gaps;
     if (gaps === undefined) return;
     for (const gap of gaps.known().gaps) {
-      if (gap.reason === 'unreadable' && isListed(this.#options.catalog, stream, gap.start, gap.end))
+      if (RESTORED.includes(gap.reason) && isListed(this.#options.catalog, stream, gap.start, gap.end))
         gaps.replace(gap, []);
     }
   }
@@ -99,6 +102,11 @@ export class GapLogs {
     const { lastKeyBefore } = this.#options;
     const gap = gaps.known().gaps.find(({ end, reason }) => reason === 'crash' && end === lastKeyBefore);
     return gap === undefined ? 0 : Math.ceil((gap.end + 1 - gap.start) / 1000);
+  }
+
+  /** Resolves when what is known of a stream is on the disk. False: it could not be written. */
+  async saved(stream: string): Promise<boolean> {
+    return (await this.#logs.get(stream)?.save()) ?? true;
   }
 
   /** Writes what is new. False: not all of it could be. */
@@ -122,7 +130,7 @@ export class GapLogs {
     }
     // What was restored by hand is no gap any more.
     const lasting = record.gaps.filter(
-      ({ start, end, reason }) => reason !== 'unreadable' || !isListed(catalog, stream, start, end),
+      ({ start, end, reason }) => !RESTORED.includes(reason) || !isListed(catalog, stream, start, end),
     );
     const gaps = Gaps.restored({ ...record, gaps: lasting });
     // After a crash `settled` says from where on something may be missing.

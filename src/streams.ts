@@ -372,11 +372,13 @@ export class Streams {
     return new DiskPolicy({
       stream,
       policy,
-      deleteOldest: async () => {
-        const file = await catalog.deleteOldest(name, clock.now());
-        if (file !== null) this.onRetired(name, [file]);
-        return file;
+      oldest: () => catalog.oldest(name),
+      delete: async (file) => {
+        const deleted = await catalog.delete(file, clock.now());
+        if (deleted) this.onRetired(name, [file]);
+        return deleted;
       },
+      gapsSaved: () => this.#gapLogs.saved(name),
       retry: () => this.#recorder.retry(name),
       released: () => this.exchange.admitWaiting(),
       onState: (state) => this.onState(name, state),

@@ -31,12 +31,17 @@ function rig(policy: OnDiskFull, files = 0) {
   const publisher = exchange.origin('car');
   const states: StreamState[] = [];
   const log = new MemoryLog();
+  const saved: number[] = [];
   let retries = 0;
   let left = files;
   const disk = new DiskPolicy({
     stream,
     policy,
-    deleteOldest: async () => (left === 0 ? null : file(files - --left)),
+    oldest: async () => (left === 0 ? null : file(files - left + 1)),
+    delete: async () => --left >= 0,
+    gapsSaved: async () => {
+      saved.push(stream.gaps.count);
+    },
     retry: () => {
       retries++;
     },
@@ -56,7 +61,7 @@ function rig(policy: OnDiskFull, files = 0) {
     }
     return exchange.take(publisher, message, key++) ? 'taken' : 'refused';
   };
-  return { stream, exchange, publish, disk, states, log, retries: () => retries };
+  return { stream, exchange, publish, disk, states, log, saved, retries: () => retries };
 }
 
 test('stop-capture: nothing is captured while the disk is full, who waits is told, and it goes on by itself', async () => {
@@ -126,7 +131,7 @@ test('block: publishers wait, whatever it is', () => {
 });
 
 test('drop-oldest-files: a file at a time, told and a gap; with none left nothing is captured', async () => {
-  const { stream, publish, disk, log, retries } = rig('drop-oldest-files', 2);
+  const { stream, publish, disk, log, retries, saved } = rig('drop-oldest-files', 2);
   disk.failed('file', 'no room', true);
   for (let i = 1; i <= 2; i++) {
     disk.noRoom();
@@ -135,6 +140,7 @@ test('drop-oldest-files: a file at a time, told and a gap; with none left nothin
     assert.equal(retries(), i, 'a file, and a try');
     assert.equal(publish(), 'taken');
   }
+  assert.deepEqual(saved, [1, 2], 'before they are deleted');
   assert.deepEqual([stream.stats.deletedFiles, stream.stats.deletedRows], [2, 14]);
   assert.equal(log.matching(/the oldest file was deleted/).length, 2);
   assert.deepEqual(stream.gapsWithin(ALL), [

@@ -224,18 +224,22 @@ export class Catalog {
     return leaving;
   }
 
-  /**
-   * Takes the oldest file off the lists and deletes it; resolves to it when that is done, or waits for a reader; null: there
-   * is none. Before all are loaded nobody knows which that is. `now` is a key in microseconds.
-   */
-  async deleteOldest(stream: string, now: number): Promise<FileEntry | null> {
+  /** The stream's oldest file; null: there is none. Before all are loaded nobody knows which that is. */
+  async oldest(stream: string): Promise<FileEntry | null> {
     if (this.loading(stream) > 0) await this.load();
-    const shelf = this.#shelves.get(stream);
-    const oldest = shelf?.files[0];
-    if (shelf === undefined || oldest === undefined) return null;
-    shelf.remove([oldest]);
-    await this.#disposal.dispose(stream, [oldest], now);
-    return oldest;
+    return this.#shelves.get(stream)?.files[0] ?? null;
+  }
+
+  /**
+   * Takes a file off the lists and deletes it; resolves when that is done, or waits for a reader. False: it is not listed any
+   * more. `now` is a key in microseconds.
+   */
+  async delete(file: FileEntry, now: number): Promise<boolean> {
+    const shelf = this.#shelves.get(file.stream);
+    if (shelf?.get(file.path) === undefined) return false;
+    shelf.remove([file]);
+    await this.#disposal.dispose(file.stream, [file], now);
+    return true;
   }
 
   /** Resolves when no deletion is running. */

@@ -80,7 +80,7 @@ export const streamSchema = z.strictObject({
     .strictObject({
       enabled: z.boolean().prefault(true),
       /** Raw bytes: files with less are merged as long as they have no more together. */
-      below: size({ min: KIB, max: 64 * MIB }).prefault('32MiB'),
+      below: size({ min: KIB, max: 64 * MIB }).prefault('8MiB'),
     })
     .prefault({}),
   /** What may be written in a day, for the sake of flash memory. */

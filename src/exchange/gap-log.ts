@@ -60,11 +60,17 @@ export class GapLog {
   }
 
   /** Writes what is new. False: it could not be, and is not on the disk. */
-  async close(): Promise<boolean> {
+  close(): Promise<boolean> {
     this.#closed = true;
+    return this.save();
+  }
+
+  /** Writes what is new now. False: it could not be, and is not on the disk. */
+  async save(): Promise<boolean> {
     this.#cancel?.();
+    this.#cancel = null;
     await this.#saving;
-    if (this.#unsaved) await this.#save();
+    if (this.#unsaved) await this.#saveNow();
     return !this.#unsaved;
   }
 
@@ -72,16 +78,20 @@ export class GapLog {
     if (this.#closed) return;
     this.#cancel = this.#options.after(ms, () => {
       this.#cancel = null;
-      if (!this.#unsaved) return;
-      this.#saving = this.#save().finally(() => {
-        this.#saving = null;
-        this.#saveAfter(REST_MS + this.#lastWritten / PACE);
-      });
+      if (this.#unsaved) void this.#saveNow();
     });
   }
 
+  #saveNow(): Promise<void> {
+    this.#saving = this.#write().finally(() => {
+      this.#saving = null;
+      this.#saveAfter(REST_MS + this.#lastWritten / PACE);
+    });
+    return this.#saving;
+  }
+
   /** Never rejects. */
-  async #save(): Promise<void> {
+  async #write(): Promise<void> {
     const { onFault, onRecovered } = this.#options;
     this.#unsaved = false;
     const changes = this.gaps.takeChanges();

@@ -105,9 +105,9 @@ export class Gaps {
   }
 
   /** What is known of a gap of unknown size now: `gaps` are left of it. */
-  replace({ start, end, reason }: Gap, gaps: readonly Gap[]): void {
+  replace({ start, end, messages, reason }: Gap, gaps: readonly Gap[]): void {
     const at = this.#gaps.findIndex(
-      (one) => one.start === start && one.end === end && one.reason === reason && one.messages === null,
+      (one) => one.start === start && one.end === end && one.reason === reason && one.messages === messages,
     );
     if (at < 0) return;
     const [gone] = this.#gaps.splice(at, 1);

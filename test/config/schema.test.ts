@@ -74,7 +74,7 @@ test('a stream needs its name and topics only', async () => {
     flush: { every: 60_000, bytes: 48 * 2 ** 20, messages: 100_000, idle: 10_000 },
     parquet: { compression: 'zstd' },
     encryption: { enabled: false },
-    merge: { enabled: true, below: 32 * 2 ** 20 },
+    merge: { enabled: true, below: 8 * 2 ** 20 },
     retention: { maxBytes: 2 ** 30, maxFiles: 0, maxAge: 604_800_000 },
   });
   assert.deepEqual(await problemsOf(() => parseStream({})), [

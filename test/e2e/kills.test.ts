@@ -98,8 +98,9 @@ for (const [durability, encrypted] of [
       }
       broker = await startBroker(t, [stream], options);
     }
-    const { result } = await ask(broker.tcp, 'files', { id: 'files', stream: 'vehicle' }, folder);
-    const { gaps } = result;
+    let gaps = await gapsOf(broker, folder);
+    // Its journal may not be in files yet.
+    while (gaps.some(({ reason }) => reason === 'being-recovered')) gaps = await gapsOf(broker, folder);
     assert.equal(await broker.stop('SIGTERM'), 0);
     const rows = await rowsOf(encrypted ? await decrypted(folder, key) : broker.dataDir);
 
@@ -143,6 +144,11 @@ async function decrypted(folder: string, key: string): Promise<string> {
   );
   assert.equal(code, 0, err.join('\n'));
   return to;
+}
+
+async function gapsOf({ tcp }: StartedBroker, folder: string): Promise<{ reason: string }[]> {
+  const { result } = await ask(tcp, 'files', { id: 'files', stream: 'vehicle' }, folder);
+  return result.gaps;
 }
 
 async function rowsOf(dataDir: string): Promise<{ key: bigint; payload: string }[]> {

@@ -37,7 +37,7 @@ export function createDisk(data: unknown): Disk {
 }
 
 /** Of files that may be deleted meanwhile, and folders with them. */
-function bytesIn(folder: string): number {
+export function bytesIn(folder: string): number {
   if (!existsSync(folder)) return 0;
   try {
     let bytes = 0;
