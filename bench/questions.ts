@@ -74,6 +74,11 @@ export const QUESTIONS = {
     onRequest: true,
     load: async () => (await import('./durability.js')).durability,
   },
+  'full-disk': {
+    asks: 'Does routing suffer while a disk is full?',
+    onRequest: true,
+    load: async () => (await import('./full-disk.js')).fullDisk,
+  },
   sessions: {
     asks: 'What do sessions cost whose clients are away, over kill -9 and restart?',
     onRequest: true,

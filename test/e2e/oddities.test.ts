@@ -68,7 +68,7 @@ test('odd topics and payloads are captured, replayed and transferred; no path le
   for (const file of allFiles(broker.dataDir)) {
     assert.match(
       file,
-      /^(clock\.json|sessions\/[A-Z0-9a-z.-]+|streams\/all\/date=\d{4}-\d{2}-\d{2}\/\d+~\d+_\d+\.parquet)$/,
+      /^(clock\.json|sessions\/[A-Z0-9a-z.-]+|streams\/all\/gaps\.log|streams\/all\/date=\d{4}-\d{2}-\d{2}\/\d+~\d+_\d+\.parquet)$/,
     );
   }
 });
