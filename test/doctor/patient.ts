@@ -47,7 +47,7 @@ export async function crashedFolder(
   }
   await publishMany(app, 'journal-', 3, 1);
   const dataDir = join(await temporaryFolder(t), 'data');
-  await cp(live, dataDir, { recursive: true });
+  await cp(live, dataDir, { recursive: true, filter: (path) => !path.endsWith('.json.tmp') });
   await rm(join(dataDir, 'lock.json'));
   return { dataDir, app, live };
 }
