@@ -30,11 +30,11 @@ import { type EncryptionKey, openKeyring } from './encryption.js';
 import { MqttStreamError } from './errors.js';
 import type { TakeBatch } from './exchange/handover.js';
 import { HttpInterface } from './http/server.js';
+import { knownKeys } from './known-keys.js';
 import { createLog, type Logger } from './log.js';
 import { FileReader } from './query/file-reader.js';
 import { Requests, type Result } from './query/requests.js';
 import { Transfers } from './query/transfers.js';
-import { lastJournalKey } from './recorder/journal/last-key.js';
 import { within } from './recorder/keeper.js';
 import type { RecorderModules, StreamCount } from './recorder/protocol.js';
 import type { Keyring } from './seal/keyring.js';
@@ -186,11 +186,7 @@ export class App {
       const { dataDir } = config;
       audit = await AuditLog.open(config.log.audit, log, () => performance.now());
       const catalog = await Catalog.open({ dataDir, fs: files, log, keyring });
-      const known = {
-        maxKey: catalog.maxKey(),
-        journalKey: () => lastJournalKey(dataDir, files, keyring),
-        corrections: () => correctionsIn(catalog.corrections()),
-      };
+      const known = knownKeys(dataDir, catalog, keyring);
       opening = await ClockStore.open(dataDir, time, files, known, log);
       const { clock, store: clockStore, afterCrash } = opening;
       streams = await Streams.start({

@@ -10,7 +10,7 @@ import type { Stream } from './exchange/stream.js';
 import type { Logger } from './log.js';
 
 /** Of messages in a file that is gone; not if it is there again, or still. */
-const RESTORED: readonly GapReason[] = ['unreadable', 'deleted'];
+const FILE_GONE: readonly GapReason[] = ['unreadable', 'deleted'];
 
 /** The used part of `node:fs/promises`. */
 export interface GapLogsFiles extends GapFiles {
@@ -92,7 +92,7 @@ export class GapLogs {
     const gaps = this.#logs.get(stream)?.gaps;
     if (gaps === undefined) return;
     for (const gap of gaps.known().gaps) {
-      if (RESTORED.includes(gap.reason) && isListed(this.#options.catalog, stream, gap.start, gap.end))
+      if (FILE_GONE.includes(gap.reason) && isListed(this.#options.catalog, stream, gap.start, gap.end))
         gaps.replace(gap, []);
     }
   }
@@ -130,7 +130,7 @@ export class GapLogs {
     }
     // What was restored by hand is no gap any more.
     const lasting = record.gaps.filter(
-      ({ start, end, reason }) => !RESTORED.includes(reason) || !isListed(catalog, stream, start, end),
+      ({ start, end, reason }) => !FILE_GONE.includes(reason) || !isListed(catalog, stream, start, end),
     );
     const gaps = Gaps.restored({ ...record, gaps: lasting });
     // After a crash `settled` says from where on something may be missing.

@@ -1,11 +1,11 @@
 /** Wrong clocks, seen from outside: by requests, over restarts, and by DuckDB. */
 import assert from 'node:assert/strict';
-import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { DuckDBInstance } from '@duckdb/node-api';
 import type { App } from '../src/app.js';
-import { configOf, replayed, started, streamInput, temporaryFolder } from './app-fixture.js';
+import { configOf, crashed, replayed, started, streamInput, temporaryFolder } from './app-fixture.js';
 import { DAY, FakeTime, HOUR, SECOND, TODAY } from './clock/machine.js';
 
 async function flush(app: App): Promise<void> {
@@ -94,10 +94,7 @@ for (const loss of ['lost', 'damaged'] as const) {
     await drive(app, time, 'a', 'b');
     await flush(app);
     await drive(app, time, 'c', 'd');
-    const copy = join(await temporaryFolder(t), 'copy');
-    // Not what is being replaced just now.
-    await cp(dataDir, copy, { recursive: true, filter: (path) => !path.endsWith('.tmp') });
-    await rm(join(copy, 'lock.json'));
+    const copy = await crashed(t, dataDir);
     if (loss === 'lost') await rm(join(copy, 'clock.json'));
     else await writeFile(join(copy, 'clock.json'), '{"bootId":"boot-1","ba');
 

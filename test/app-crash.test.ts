@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import type { App } from '../src/app.js';
 import {
   configOf,
+  crashed,
   numbered,
   publishMany,
   replayed,
@@ -13,16 +14,6 @@ import {
   temporaryFolder,
 } from './app-fixture.js';
 import { FakeTime, HOUR, SECOND } from './clock/machine.js';
-
-/** What a crash of now would leave on disk. */
-async function crashed(t: TestContext, dataDir: string): Promise<string> {
-  const copy = join(await temporaryFolder(t), 'copy');
-  // Not what is being replaced just now.
-  await cp(dataDir, copy, { recursive: true, filter: (path) => !path.endsWith('.tmp') });
-  // The process that holds this lock is alive in this test only.
-  await rm(join(copy, 'lock.json'));
-  return copy;
-}
 
 async function flush(app: App): Promise<void> {
   const result = await app.request('flush', { id: 'flush', stream: 'vehicle' });

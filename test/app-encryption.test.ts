@@ -1,8 +1,8 @@
 /** An encrypted stream from the publisher to the file, over crashes, lost keys and files that were tampered with. */
 import assert from 'node:assert/strict';
-import { chmod, cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { type App, type AppParts, createApp } from '../src/app.js';
 import type { ConfigInput, StreamInput } from '../src/config/schema.js';
@@ -11,6 +11,7 @@ import { Receiver } from '../src/transfer/receiver.js';
 import {
   atEnd,
   configOf,
+  crashed,
   MemoryLog,
   numbered,
   publishMany,
@@ -32,16 +33,6 @@ const configWith = (dataDir: string, stream: Partial<StreamInput> = {}, more: Pa
 async function flush(app: App): Promise<void> {
   const result = await app.request('flush', { id: 'flush', stream: 'vehicle' });
   assert.equal(result.ok, true, result.error?.message);
-}
-
-/** What a crash of now would leave on disk. */
-async function crashed(t: TestContext, dataDir: string): Promise<string> {
-  const copy = join(await temporaryFolder(t), 'copy');
-  // Not what is being replaced just now.
-  await cp(dataDir, copy, { recursive: true, filter: (path) => !path.endsWith('.tmp') });
-  // The process that holds this lock is alive in this test only.
-  await rm(join(copy, 'lock.json'));
-  return copy;
 }
 
 async function filesOf(dataDir: string, end: RegExp): Promise<string[]> {

@@ -1,5 +1,5 @@
 /** A whole broker in this process, on a folder of its own, with real clients and a disk that a test can stall. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -80,6 +80,16 @@ export function configOf(dataDir: string, more: Partial<ConfigInput> = {}): Conf
     streams: [streamInput()],
     ...more,
   };
+}
+
+/** What a crash of now would leave on disk. */
+export async function crashed(t: TestContext, dataDir: string): Promise<string> {
+  const copy = join(await temporaryFolder(t), 'copy');
+  // Not what is being replaced just now.
+  await cp(dataDir, copy, { recursive: true, filter: (path) => !path.endsWith('.tmp') });
+  // The process that holds this lock is alive in this test only.
+  await rm(join(copy, 'lock.json'));
+  return copy;
 }
 
 export interface Started {

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
-import { cp, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import type { App } from '../src/app.js';
 import {
   configOf,
+  crashed,
   Disk,
   publishMany,
   replayed,
@@ -49,11 +48,7 @@ test('what a crash took is a gap of every later life, and of no later crash', as
   const dataDir = await temporaryFolder(t);
   const { app } = await started(t, configOf(dataDir));
   await publishMany(app, 'a', 3, 1);
-  // What a crash of now would leave on disk.
-  const copy = join(await temporaryFolder(t), 'copy');
-  // Not what is being replaced just now.
-  await cp(dataDir, copy, { recursive: true, filter: (path) => !path.endsWith('.tmp') });
-  await rm(join(copy, 'lock.json'));
+  const copy = await crashed(t, dataDir);
 
   const { app: second } = await started(t, configOf(copy));
   const { gaps } = await replayed(second);

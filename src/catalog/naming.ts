@@ -6,7 +6,7 @@ import { MqttStreamError } from '../errors.js';
 import { SEALED_SUFFIX } from '../seal/envelope.js';
 
 export const STREAMS_FOLDER = 'streams';
-export const PARQUET_SUFFIX = '.parquet';
+const PARQUET_SUFFIX = '.parquet';
 /** A file being written is `<name>.tmp`, so that no `*.parquet` pattern sees it. */
 export const TEMP_SUFFIX = '.tmp';
 /** A file that cannot be read is kept as `<name>.corrupt`. */

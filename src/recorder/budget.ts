@@ -12,8 +12,6 @@ export class Budget {
   #left: number;
   #at: number;
   #exhausted = false;
-  /** Bytes written since the start. */
-  spent = 0;
 
   /** `perDay`: 0 is no limit; `now`: monotonic, ms. */
   constructor(perDay: number, now: () => number, onChange: (exhausted: boolean) => void) {
@@ -25,7 +23,6 @@ export class Budget {
   }
 
   spend(bytes: number): void {
-    this.spent += bytes;
     this.#save();
     this.#left -= bytes;
   }

@@ -13,7 +13,7 @@ import { Trial } from './trial.js';
 import { WaitingFlushes } from './waiting.js';
 
 /** What one call of the encoder is given at most, except for a single message that is larger. */
-export const MOST_RAW_BYTES = 64 * 1024 * 1024;
+const MOST_RAW_BYTES = 64 * 1024 * 1024;
 
 const NOTHING_FOUND = { file: null, torn: 0, unreadable: false };
 
@@ -185,7 +185,7 @@ export class StreamRecording {
     const started = now();
     let file: CommittedFile | null = null;
     const work = () => {
-      this.#recovery?.look();
+      this.#recovery?.begin();
       file = this.#makeFile(this.#batch, sealingOf(this.#context, this.#stream));
     };
     if (!this.#writing.attempt(work, () => this.unwritten())) {

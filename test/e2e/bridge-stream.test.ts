@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
 import mqtt from 'mqtt';
 import { bridge, bridgeUp, connected, Inbox, inbox, numbers, publishAll } from './bridge-fixture.js';
@@ -85,34 +85,32 @@ test('the position survives kill -9 and a stop of the broker', { skip: NO_MOSQUI
 test('what a crash took of a stream without a journal is a gap, and what comes after it goes on', {
   skip: NO_MOSQUITTO,
 }, async (t) => {
-  const remote = await Mosquitto.start(t);
-  const config = {
-    bridges: [bridge(remote, { clientId: 'car', stream: 'vehicle', out: [{ filter: 'vehicle/#' }] })],
-  };
-  const streams = [{ ...STREAM, durability: 'none', flush: { every: 0, idle: 0 } }];
-  const broker = await startBroker(t, streams, { config });
-  await bridgeUp(t, broker);
-  await remote.stop();
-  await publishAll(await connected(t, broker.tcp), 'vehicle/n', numbers(0, 100));
-  await broker.stop('SIGKILL');
-  await remote.start();
-  const all = await inbox(await connected(t, `mqtt://127.0.0.1:${remote.port}`), 'vehicle/#');
-  const next = await startBroker(t, streams, { folder: broker.folder, config });
-  await publishAll(await connected(t, next.tcp), 'vehicle/n', numbers(100, 110));
-  await all.until(() => all.payloads.includes('109'));
-  assert.deepEqual(all.payloads, numbers(100, 110));
-  const metrics = await (await fetch(`${next.http}/metrics`)).text();
+  const { payloads, http } = await afterCrash(t, { durability: 'none' });
+  assert.deepEqual(payloads, numbers(100, 110));
+  const metrics = await (await fetch(`${http}/metrics`)).text();
   assert.match(metrics, /bridge_gaps_total\{bridge="cloud"\} 1\n/);
 });
 
 test('what only the journal kept over a crash goes out too, before what comes after it', {
   skip: NO_MOSQUITTO,
 }, async (t) => {
+  const { payloads } = await afterCrash(t, {});
+  assert.deepEqual(payloads, numbers(0, 110));
+});
+
+/**
+ * What the other broker gets of 0 to 99, published while it was away and before a crash of ours, and of 100 to 109, published
+ * after that.
+ */
+async function afterCrash(
+  t: TestContext,
+  shape: object,
+): Promise<{ payloads: readonly string[]; http: string }> {
   const remote = await Mosquitto.start(t);
   const config = {
     bridges: [bridge(remote, { clientId: 'car', stream: 'vehicle', out: [{ filter: 'vehicle/#' }] })],
   };
-  const streams = [{ ...STREAM, flush: { every: 0, idle: 0 } }];
+  const streams = [{ ...STREAM, flush: { every: 0, idle: 0 }, ...shape }];
   const broker = await startBroker(t, streams, { config });
   await bridgeUp(t, broker);
   await remote.stop();
@@ -123,8 +121,8 @@ test('what only the journal kept over a crash goes out too, before what comes af
   const next = await startBroker(t, streams, { folder: broker.folder, config });
   await publishAll(await connected(t, next.tcp), 'vehicle/n', numbers(100, 110));
   await all.until(() => all.payloads.includes('109'));
-  assert.deepEqual(all.payloads, numbers(0, 110));
-});
+  return { payloads: all.payloads, http: next.http };
+}
 
 /** `0`, `1`, ... each at least once, the first ones of them in order, and at most so many again. */
 function assertAllOnceOrAgain(payloads: readonly string[], count: number, again: number): void {

@@ -51,8 +51,8 @@ export class Recovery {
     this.#ringKey = ringKey;
   }
 
-  /** Looks what is there: to be done before the stream has anything new. */
-  look(): void {
+  /** Before the stream writes its first file, which would be taken for one that was left. */
+  begin(): void {
     this.#list();
   }
 

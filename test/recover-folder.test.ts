@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import {
   configOf,
+  crashed,
   numbered,
   publishMany,
   replayed,
@@ -14,7 +15,7 @@ import {
 import { run } from './cli/program.js';
 import { keyBytes } from './seal/keys.js';
 
-async function crashed(
+async function withJournal(
   t: Parameters<typeof temporaryFolder>[0],
   durability: 'none' | 'strict' = 'strict',
   enabled = false,
@@ -25,10 +26,7 @@ async function crashed(
   await publishMany(app, 'file', 3);
   await app.request('flush', { id: 'f', stream: 'vehicle' });
   await publishMany(app, 'journal', 5, 1);
-  const copy = join(await temporaryFolder(t), 'copy');
-  // Not what is being replaced just now.
-  await cp(dataDir, copy, { recursive: true, filter: (path) => !path.endsWith('.tmp') });
-  await rm(join(copy, 'lock.json'));
+  const copy = await crashed(t, dataDir);
   return { copy, dataDir, streams };
 }
 
@@ -38,7 +36,7 @@ const ENCRYPTION = { encryptionKeys: async () => [{ id: 'a', key: keyBytes('a') 
 const journalOf = (dataDir: string) => join(dataDir, 'streams', 'vehicle', 'journal');
 
 test('recover puts the journal into a file; the next start finds all of it, and tells of the crash', async (t) => {
-  const { copy, streams } = await crashed(t);
+  const { copy, streams } = await withJournal(t);
   const [segment] = await readdir(journalOf(copy));
   const path = join(journalOf(copy), segment!);
   await writeFile(path, Buffer.concat([await readFile(path), Buffer.alloc(7, 1)]));
@@ -64,7 +62,7 @@ test('recover puts the journal into a file; the next start finds all of it, and 
 });
 
 test('recover: not while somebody has the folder, and not what is no data folder', async (t) => {
-  const { dataDir } = await crashed(t);
+  const { dataDir } = await withJournal(t);
   const held = await run('recover', dataDir);
   assert.equal(held.code, 1);
   assert.match(held.err.join('\n'), /DATA_DIR_IN_USE/);
@@ -77,7 +75,7 @@ test('recover: not while somebody has the folder, and not what is no data folder
 });
 
 test('recover: what was encrypted needs the key, and stays encrypted', async (t) => {
-  const { copy, streams } = await crashed(t, 'strict', true);
+  const { copy, streams } = await withJournal(t, 'strict', true);
   const folder = await temporaryFolder(t);
   const file = join(folder, 'key');
   const config = join(folder, 'config.yaml');

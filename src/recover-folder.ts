@@ -2,13 +2,12 @@ import * as files from 'node:fs/promises';
 import { join } from 'node:path';
 import { Catalog } from './catalog/catalog.js';
 import { isStreamName, STREAMS_FOLDER } from './catalog/naming.js';
-import { correctionsIn } from './clock/correction.js';
 import { ClockStore } from './clock/store.js';
 import type { TimeSource } from './clock/time.js';
 import { holdDataDir } from './data-dir.js';
 import { MqttStreamError, textOf } from './errors.js';
+import { knownKeys } from './known-keys.js';
 import type { Logger } from './log.js';
-import { lastJournalKey } from './recorder/journal/last-key.js';
 import type { RecordedStream } from './recorder/protocol.js';
 import { Recorder } from './recorder/recorder.js';
 import { allocateRing } from './ring/layout.js';
@@ -41,17 +40,8 @@ export async function recoverFolder(
   try {
     const catalog = await Catalog.open({ dataDir, fs: files, log, keyring });
     await catalog.load();
-    const { clock } = await ClockStore.open(
-      dataDir,
-      time,
-      files,
-      {
-        maxKey: catalog.maxKey(),
-        journalKey: () => lastJournalKey(dataDir, files, keyring),
-        corrections: () => correctionsIn(catalog.corrections()),
-      },
-      log,
-    );
+    const known = knownKeys(dataDir, catalog, keyring);
+    const { clock } = await ClockStore.open(dataDir, time, files, known, log);
     const found = new Map(
       streams.map((stream): [string, RecoveredStream] => [
         stream,
