@@ -2,18 +2,7 @@ import type { Catalog, Totals } from './catalog/catalog.js';
 import type { StreamConfig } from './config/schema.js';
 import type { DiskPolicy, StreamState } from './disk-policy.js';
 import type { Stream } from './exchange/stream.js';
-
-/** What was found, at the start, of what the process before had not put into files. */
-export interface RecoveryReport {
-  /** Not all of the journal is in files yet. */
-  running: boolean;
-  messages: number;
-  files: number;
-  /** Bytes of the journal that were no whole block. */
-  tornBytes: number;
-  /** Messages may be missing within so many milliseconds behind the last one that is known; 0: none are. */
-  lostAtMostMs: number;
-}
+import type { RecoveryReport } from './streams/recovery.js';
 
 export interface StreamStatus {
   readonly state: StreamState;
