@@ -1,5 +1,7 @@
 /** What people embed. */
-export { App, type AppParts, createApp, type Message } from './app.js';
+
+export type { Message } from './app/publishing.js';
+export { App, type AppParts, createApp } from './app.js';
 export { loadConfig } from './config/file.js';
 export type { Config, ConfigInput, StreamConfig, StreamInput } from './config/schema.js';
 export type { EncryptionKey } from './encryption.js';
