@@ -2,7 +2,8 @@ import type { PublishPacket } from './broker/aedes-internals.js';
 import type { Broker } from './broker/broker.js';
 import type { Logger } from './log.js';
 import type { Outlet } from './query/outlet.js';
-import type { Asked, Result } from './query/requests.js';
+import type { Asked } from './query/requests.js';
+import type { Result } from './query/result.js';
 import { isOwnTopic, topicFault } from './topics.js';
 
 /** The broker as replays see it: messages to connected subscribers, and word of those that have enough to do. */

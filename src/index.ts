@@ -7,6 +7,6 @@ export type { Config, ConfigInput, StreamConfig, StreamInput } from './config/sc
 export type { EncryptionKey } from './encryption.js';
 export { ERRORS, type ErrorCode, MqttStreamError } from './errors.js';
 export type { TakeBatch } from './exchange/handover.js';
-export type { Result } from './query/requests.js';
+export type { Result } from './query/result.js';
 export { TransferClient } from './transfer/client.js';
 export { Receiver } from './transfer/receiver.js';
