@@ -208,7 +208,7 @@ export class App {
   }
 
   async #open(): Promise<void> {
-    const { broker, catalog, clock, config, log, requests, streams, transfers } = this;
+    const { broker, clock, config, log, requests, streams, transfers } = this;
     const { bridges } = this.#traffic;
     for (const stream of config.streams) streams.add(stream);
     // A large journal takes longer, and answers say so.
@@ -216,7 +216,7 @@ export class App {
     await this.#traffic.open();
     if (config.http.enabled) {
       const state = () => (this.closing ? 'stopping' : this.#opened ? 'ready' : 'starting');
-      const measured = { broker, bridges, catalog, clock, requests, streams, transfers };
+      const measured = { broker, bridges, clock, requests, streams, transfers };
       this.#http = await HttpInterface.start(config.http, { ...measured, log, state });
     }
     this.audit.record({ audit: 'config', change: 'started' });

@@ -1,7 +1,6 @@
 import { Registry } from 'prom-client';
 import type { Bridges } from '../bridges.js';
 import type { Broker } from '../broker/broker.js';
-import type { Catalog } from '../catalog/catalog.js';
 import type { Clock } from '../clock/clock.js';
 import type { Streams } from '../streams.js';
 import { BRIDGE_SERIES } from './bridge-series.js';
@@ -19,7 +18,6 @@ export interface Measured extends RequestsNow {
   readonly broker: Broker;
   readonly clock: Clock;
   readonly streams: Streams;
-  readonly catalog: Catalog;
   readonly bridges: Pick<Bridges, 'all'>;
 }
 
