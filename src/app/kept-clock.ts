@@ -4,7 +4,7 @@ import { correctionsIn } from '../clock/correction.js';
 import { type ClockOpening, type ClockStore, SAVE_EVERY } from '../clock/store.js';
 import { watchClock } from '../clock/watch.js';
 import type { Logger } from '../log.js';
-import type { Streams } from '../streams.js';
+import type { Streams } from '../streams/streams.js';
 
 /** The clock of a running broker: its state is kept on the disk, and files are told of its corrections. */
 export class KeptClock {

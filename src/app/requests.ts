@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { outletOf, ownPacket, replyBy } from '../answers.js';
 import type { Access } from '../broker/access/access.js';
 import type { Broker } from '../broker/broker.js';
 import type { Config } from '../config/schema.js';
@@ -8,6 +7,7 @@ import type { Logger } from '../log.js';
 import { Requests } from '../query/requests.js';
 import { Transfers } from '../query/transfers.js';
 import { TRANSFER_TOPIC } from '../transfer/topics.js';
+import { outletOf, ownPacket, replyBy } from './replies.js';
 import type { Storage } from './storage.js';
 
 export interface AnsweringParts {

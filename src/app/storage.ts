@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import * as files from 'node:fs/promises';
 import { join } from 'node:path';
-import { AuditLog } from '../audit-log.js';
 import { openStore } from '../broker/store/open.js';
 import type { Store } from '../broker/store/store.js';
 import { Catalog } from '../catalog/catalog.js';
@@ -10,15 +9,16 @@ import { ClockStore } from '../clock/store.js';
 import type { TimeSource } from '../clock/time.js';
 import type { Config } from '../config/schema.js';
 import { holdDataDir } from '../data-dir.js';
-import { type EncryptionKey, openKeyring } from '../encryption.js';
 import type { TakeBatch } from '../exchange/handover.js';
-import { knownKeys } from '../known-keys.js';
 import type { Logger } from '../log.js';
 import { FileReader } from '../query/file-reader.js';
 import type { RecorderModules, StreamCount } from '../recorder/protocol.js';
 import type { Keyring } from '../seal/keyring.js';
-import { Streams } from '../streams.js';
+import { Streams } from '../streams/streams.js';
+import { AuditLog } from './audit-log.js';
+import { type EncryptionKey, openKeyring } from './encryption.js';
 import { KeptClock } from './kept-clock.js';
+import { knownKeys } from './known-keys.js';
 
 /** What an embedder may bring along. */
 export interface StorageParts {

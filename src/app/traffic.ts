@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { Bridges } from '../bridges.js';
 import type { Broker } from '../broker/broker.js';
 import { type Listener, listen } from '../broker/listeners.js';
 import type { Config } from '../config/schema.js';
 import type { Logger } from '../log.js';
 import type { Requests } from '../query/requests.js';
 import { TransferClient } from '../transfer/client.js';
+import { Bridges } from './bridges.js';
 import type { Storage } from './storage.js';
 
 export interface TrafficParts {

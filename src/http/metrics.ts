@@ -1,8 +1,8 @@
 import { Registry } from 'prom-client';
-import type { Bridges } from '../bridges.js';
+import type { Bridge } from '../bridge/bridge.js';
 import type { Broker } from '../broker/broker.js';
 import type { Clock } from '../clock/clock.js';
-import type { Streams } from '../streams.js';
+import type { Streams } from '../streams/streams.js';
 import { BRIDGE_SERIES } from './bridge-series.js';
 import { CLOCK_SERIES } from './clock-series.js';
 import { CONNECTION_SERIES } from './connection-series.js';
@@ -18,7 +18,7 @@ export interface Measured extends RequestsNow {
   readonly broker: Broker;
   readonly clock: Clock;
   readonly streams: Streams;
-  readonly bridges: Pick<Bridges, 'all'>;
+  readonly bridges: { all(): readonly Bridge[] };
 }
 
 /** Everything that is measured, in Prometheus' text format. Values are read when asked for, never before. */

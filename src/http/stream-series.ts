@@ -1,5 +1,5 @@
 import type { Stream } from '../exchange/stream.js';
-import type { StreamStatus } from '../stream-status.js';
+import type { StreamStatus } from '../streams/status.js';
 import type { Series } from './series.js';
 
 /** A stream at the moment of a scrape. */

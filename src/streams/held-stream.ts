@@ -2,22 +2,22 @@ import type { Catalog } from '../catalog/catalog.js';
 import type { FileEntry } from '../catalog/entry.js';
 import type { Clock } from '../clock/clock.js';
 import type { StreamConfig } from '../config/schema.js';
-import { DiskPolicy, type StreamState } from '../disk-policy.js';
 import type { Exchange } from '../exchange/exchange.js';
 import { Handover, type TakeBatch } from '../exchange/handover.js';
 import { Safety } from '../exchange/safety.js';
 import { Stream } from '../exchange/stream.js';
-import type { GapLogs } from '../gap-logs.js';
 import type { Logger } from '../log.js';
-import type { Merges } from '../merges.js';
 import type { CommittedFile } from '../recorder/file.js';
 import { within } from '../recorder/keeper.js';
 import type { FlushInfo, Restored, Task } from '../recorder/protocol.js';
 import type { Recorder } from '../recorder/recorder.js';
-import { type StreamStatus, statusOf } from '../stream-status.js';
+import { DiskPolicy, type StreamState } from './disk-policy.js';
+import type { GapLogs } from './gap-logs.js';
+import type { Merges } from './merges.js';
 import { Recording } from './recording.js';
 import { Recovery } from './recovery.js';
 import type { Retention } from './retention.js';
+import { type StreamStatus, statusOf } from './status.js';
 
 /** What all streams have in common. */
 export interface HeldStreamParts {

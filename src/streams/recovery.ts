@@ -1,6 +1,6 @@
 import type { Stream } from '../exchange/stream.js';
-import type { GapLogs } from '../gap-logs.js';
 import type { Restored } from '../recorder/protocol.js';
+import type { GapLogs } from './gap-logs.js';
 
 /** What was found, at the start, of what the process before had not put into files. */
 export interface RecoveryReport {

@@ -2,8 +2,8 @@ import type { Catalog } from '../catalog/catalog.js';
 import type { FileEntry } from '../catalog/entry.js';
 import type { Clock } from '../clock/clock.js';
 import type { StreamConfig } from '../config/schema.js';
-import type { GapLogs } from '../gap-logs.js';
 import type { Logger } from '../log.js';
+import type { GapLogs } from './gap-logs.js';
 
 export interface RetentionParts {
   readonly catalog: Catalog;

@@ -4,7 +4,7 @@ import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { createApp } from '../../src/app.js';
+import { createApp } from '../../src/app/app.js';
 import type { ConfigInput } from '../../src/config/schema.js';
 import { MqttStreamError } from '../../src/errors.js';
 import { HttpInterface } from '../../src/http/server.js';
