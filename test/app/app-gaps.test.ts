@@ -51,6 +51,8 @@ test('what a crash took is a gap of every later life, and of no later crash', as
   const copy = await crashed(t, dataDir);
 
   const { app: second } = await started(t, configOf(copy));
+  // A start waits for a while only.
+  await second.streams.restored(60_000);
   const { gaps } = await replayed(second);
   assert.deepEqual(
     gaps.map(({ reason }) => reason),
