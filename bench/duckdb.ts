@@ -62,6 +62,14 @@ export class DuckDb {
     check('rows and checksum of the files', await this.#sum(files, key), this.#expected);
   }
 
+  /** Of all messages of a topic in files: how many there are, and the last one's payload. `files`: may have `*`. */
+  async lastOf(files: string, topic: string): Promise<{ count: number; payload: Uint8Array }> {
+    const from = `read_parquet('${files}', hive_partitioning = false)`;
+    const sql = `SELECT count(*)::INTEGER, arg_max(payload, ts) FROM ${from} WHERE topic = '${topic}'`;
+    const [[count, payload]] = await this.#rows(sql);
+    return { count: count as number, payload: (payload as DuckDBBlobValue).bytes };
+  }
+
   /** The messages with keys from `start` to `end`; to be made of DuckDB's values by the function. */
   async range(from: string, start: number, end: number): Promise<() => Message[]> {
     const condition = `ts BETWEEN ${timestamp(start)} AND ${timestamp(end)}`;

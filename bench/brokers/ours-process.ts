@@ -8,7 +8,9 @@ import { exactNow } from '../load/plan.js';
 export type OurOrder =
   | { readonly kind: 'start'; readonly config: ConfigInput }
   | { readonly kind: 'counts'; readonly stream: string }
-  | { readonly kind: 'flush'; readonly stream: string };
+  | { readonly kind: 'flush'; readonly stream: string }
+  /** Waits until all that an earlier process left in journals is in files. */
+  | { readonly kind: 'restored' };
 
 export interface Started {
   readonly port: number;
@@ -34,12 +36,16 @@ export interface Flushed {
 let app: App | null = null;
 let flushes = 0;
 
-serve(async (order: OurOrder): Promise<Started | StreamCounts | Flushed> => {
+serve(async (order: OurOrder): Promise<Started | StreamCounts | Flushed | null> => {
   if (order.kind === 'start') {
     app = await createApp(order.config);
     return { port: app.listeners[0].port };
   }
   if (app === null) throw new Error('not started');
+  if (order.kind === 'restored') {
+    await app.streams.restored(60_000);
+    return null;
+  }
   const { stream } = order;
   if (order.kind === 'counts') {
     const { stats } = app.streams.exchange.get(stream);

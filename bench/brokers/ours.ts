@@ -28,7 +28,10 @@ export class OurBroker implements RunningBroker {
 
   /** `config`: without data folder and listeners. */
   static async start(folder: string, config: ConfigInput, protocol: Protocol = 'tcp'): Promise<OurBroker> {
-    const dataDir = await mkdtemp(join(folder, 'data-'));
+    return OurBroker.#start(await mkdtemp(join(folder, 'data-')), config, protocol);
+  }
+
+  static async #start(dataDir: string, config: ConfigInput, protocol: Protocol): Promise<OurBroker> {
     const child = new Child(new URL('./ours-process.js', import.meta.url), FLAGS);
     const order: OurOrder = {
       kind: 'start',
@@ -74,6 +77,26 @@ export class OurBroker implements RunningBroker {
     check(`messages captured by stream ${stream}`, since('captured'), messages);
     check(`messages of stream ${stream} in files or dropped`, since('written') + since('dropped'), messages);
     return since('dropped');
+  }
+
+  /** Resolves when all that an earlier process left is in files. */
+  async restored(): Promise<void> {
+    await this.#child.ask({ kind: 'restored' } satisfies OurOrder);
+  }
+
+  /** All files of a stream, as a pattern. */
+  files(stream: string): string {
+    return join(this.#dataDir, 'streams', stream, '*', '*.parquet');
+  }
+
+  /** Ends it as nobody can prevent. */
+  kill(): Promise<void> {
+    return this.#child.kill();
+  }
+
+  /** Another process on the folder of this one, which has ended. */
+  again(config: ConfigInput): Promise<OurBroker> {
+    return OurBroker.#start(this.#dataDir, config, 'tcp');
   }
 
   async stop(): Promise<void> {

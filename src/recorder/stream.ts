@@ -5,21 +5,16 @@ import { Budget } from './budget.js';
 import { type RecorderContext, sealingOf } from './context.js';
 import { Drain, type DrainLimits } from './drain.js';
 import type { CommittedFile } from './file.js';
-import type { FileJob } from './files/job.js';
+import { FileJobs } from './files/jobs.js';
 import { FileMaking } from './files/making.js';
+import { FlushRule } from './flush.js';
 import { Keeping } from './journal/keeping.js';
 import { Recovery } from './journal/recovery.js';
 import { Restoring } from './journal/restoring.js';
-import { type AddControl, FIRST_NUMBER, type FlushReason, HELD, type RecordedStream } from './protocol.js';
+import { type AddControl, type FlushReason, HELD, type RecordedStream } from './protocol.js';
 import { isFull } from './room.js';
 import { Trial } from './trial.js';
 import { WaitingFlushes } from './waiting.js';
-
-/** What one call of the encoder is given at most, except for a single message that is larger. */
-const MOST_RAW_BYTES = 64 * 1024 * 1024;
-
-/** How much longer messages wait for their file while more was written than may be. */
-const PATIENCE = 10;
 
 /** A file to be, out of the rows of a batch that get no more. */
 interface Turned {
@@ -57,16 +52,13 @@ export class StreamRecording {
   readonly #words: Int32Array;
   readonly #waiting: WaitingFlushes;
   readonly #budget: Budget;
+  readonly #rule: FlushRule;
+  readonly #jobs: FileJobs;
   readonly #writing: Trial;
   /** null: the stream promises nothing. */
   readonly #keeping: Keeping | null;
   readonly #recovery: Recovery;
   readonly #restoring: Restoring;
-  /** Of the next file; null: of the first one, who has seen what is there. */
-  #number: number | null = null;
-  /** When the first and the last row of the batch came. */
-  #firstAt = 0;
-  #lastAt = 0;
   /** Pressure of the messages taken since `pace` was asked. */
   #taken = 0;
   #ending: Ending | null = null;
@@ -83,6 +75,7 @@ export class StreamRecording {
     this.#budget = new Budget(stream.writeBudget.perDay, now, (exhausted) =>
       post({ kind: 'budget', stream: name, exhausted }),
     );
+    this.#rule = new FlushRule(stream.flush, this.#budget);
     this.#writing = new Trial(context, name, 'file');
     const synced = durability === 'interval' || durability === 'strict';
     const left = { name, ringKey, numbers, synced };
@@ -92,14 +85,8 @@ export class StreamRecording {
       durability === 'none'
         ? null
         : new Keeping(context, stream, this.#budget, this.#drain, this.#batch, () => recovery.nextNumber);
-    this.#restoring = new Restoring(
-      context,
-      stream,
-      this.#budget,
-      recovery,
-      this.#keeping,
-      (segment, encrypted) => this.#job(segment.batch, encrypted),
-    );
+    this.#jobs = new FileJobs(context, stream, this.#words, () => recovery.firstFile);
+    this.#restoring = new Restoring(context, stream, this.#budget, recovery, this.#keeping, this.#jobs);
   }
 
   /** A small piece of work; false if there was none. */
@@ -190,36 +177,22 @@ export class StreamRecording {
     const rows = this.#batch.rows;
     const result = this.#drain.step(this.#limits());
     if (result === 'took') {
-      this.#lastAt = this.#context.now();
-      if (rows === 0) this.#firstAt = this.#lastAt;
+      this.#rule.took(this.#context.now(), rows === 0);
       this.#taken += this.#drain.pressure() - before;
       Atomics.store(this.#words, HELD, this.#rows());
     }
     return result !== 'nothing';
   }
 
-  /** While a file cannot be written, what comes after it joins one batch. */
   #limits(): DrainLimits {
-    const { bytes, messages } = this.#stream.flush;
-    if (this.#writing.failing) {
-      const waiting = this.#turned?.batch.rawBytes ?? 0;
-      return { rows: Number.POSITIVE_INFINITY, bytes: MOST_RAW_BYTES - waiting };
-    }
-    return {
-      rows: messages || Number.POSITIVE_INFINITY,
-      bytes: Math.min(bytes || MOST_RAW_BYTES, MOST_RAW_BYTES),
-    };
+    if (!this.#writing.failing) return this.#rule.limits();
+    return this.#rule.limitsBehind(this.#turned?.batch.rawBytes ?? 0);
   }
 
   #due(): FlushReason | null {
     if (this.#batch.rows === 0) return null;
-    const now = this.#context.now();
-    const { bytes, messages } = this.#stream.flush;
-    if (this.#drain.pressure() >= 1) return 'full';
-    if (messages > 0 && this.#batch.rows >= messages) return 'messages';
-    if (this.#drain.limited || (bytes > 0 && this.#batch.rawBytes >= bytes)) return 'bytes';
-    if (now >= this.#everyAt()) return 'every';
-    if (now >= this.#idleAt()) return 'idle';
+    const reason = this.#rule.due(this.#batch, this.#drain, this.#context.now());
+    if (reason !== null) return reason;
     const ending = this.#ending;
     if (ending !== null && this.#drain.position >= ending.target) return ending.reason;
     return this.#waiting.due(this.#drain.position);
@@ -255,7 +228,7 @@ export class StreamRecording {
     this.#batch = this.#spare;
     this.#keeping?.turn(this.#batch);
     this.#drain.fill(this.#batch);
-    const job = this.#job(batch, sealingOf(this.#context, this.#stream) !== null);
+    const job = this.#jobs.of(batch, sealingOf(this.#context, this.#stream) !== null);
     const making = new FileMaking(this.#context.files, this.#writing, job);
     return { batch, making, reason, upTo: this.#drain.position, begunAt: 0 };
   }
@@ -297,45 +270,11 @@ export class StreamRecording {
     this.#waiting.answer(upTo);
   }
 
-  #job(batch: Batch, encrypted: boolean): FileJob {
-    const { firstKey, lastKey, rows, rawBytes } = batch;
-    if (this.#number === null) {
-      this.#number = this.#recovery.firstFile;
-      Atomics.store(this.#words, FIRST_NUMBER, this.#number);
-    }
-    return {
-      stream: this.name,
-      label: { firstKey, lastKey, seq: this.#number++, rows, rawBytes },
-      columns: batch.columns(),
-      compression: this.#stream.parquet.compression,
-      encrypted,
-      clock: this.#context.timeline.record(firstKey, lastKey),
-    };
-  }
-
   #fileDeadline(): number {
     if (this.#turned?.making.begun) return Number.POSITIVE_INFINITY;
     if (this.#turned !== null) return this.#writing.deadline;
     if (this.#batch.rows === 0) return Number.POSITIVE_INFINITY;
-    const due = Math.min(this.#everyAt(), this.#idleAt());
+    const due = this.#rule.deadline();
     return this.#writing.failing ? Math.max(due, this.#writing.deadline) : due;
   }
-
-  #everyAt(): number {
-    return after(this.#firstAt, this.#stream.flush.every * this.#patience());
-  }
-
-  #idleAt(): number {
-    return after(this.#lastAt, this.#stream.flush.idle * this.#patience());
-  }
-
-  /** Few large files are less to write than many small ones. */
-  #patience(): number {
-    return this.#budget.exhausted ? PATIENCE : 1;
-  }
-}
-
-/** `delay` milliseconds after `from`; 0 is "never". */
-function after(from: number, delay: number): number {
-  return delay === 0 ? Number.POSITIVE_INFINITY : from + delay;
 }

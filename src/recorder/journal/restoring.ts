@@ -1,7 +1,7 @@
 import type { Budget } from '../budget.js';
 import { type RecorderContext, sealingOf } from '../context.js';
 import type { CommittedFile } from '../file.js';
-import type { FileJob } from '../files/job.js';
+import type { FileJobs } from '../files/jobs.js';
 import { FileMaking } from '../files/making.js';
 import type { RecordedStream } from '../protocol.js';
 import { Trial } from '../trial.js';
@@ -30,27 +30,27 @@ export class Restoring {
   readonly #budget: Budget;
   readonly #recovery: Recovery;
   readonly #keeping: Keeping | null;
-  readonly #job: (segment: Recovered, encrypted: boolean) => FileJob;
+  readonly #jobs: FileJobs;
   readonly #trial: Trial;
   /** Oldest first, which is the first to be done with. */
   readonly #found: Found[] = [];
   #over = false;
 
-  /** `job`: what a file of a segment's rows is made of. `keeping`: null if the stream has no journal. */
+  /** `keeping`: null if the stream has no journal. */
   constructor(
     context: RecorderContext,
     stream: RecordedStream,
     budget: Budget,
     recovery: Recovery,
     keeping: Keeping | null,
-    job: (segment: Recovered, encrypted: boolean) => FileJob,
+    jobs: FileJobs,
   ) {
     this.#context = context;
     this.#stream = stream;
     this.#budget = budget;
     this.#recovery = recovery;
     this.#keeping = keeping;
-    this.#job = job;
+    this.#jobs = jobs;
     this.#trial = new Trial(context, stream.name, 'recovery');
   }
 
@@ -105,7 +105,9 @@ export class Restoring {
     // What was encrypted stays so, whatever is said of the stream now.
     const encrypted = segment.sealed || sealingOf(this.#context, this.#stream) !== null;
     const making =
-      segment.batch.rows === 0 ? null : new FileMaking(files, this.#trial, this.#job(segment, encrypted));
+      segment.batch.rows === 0
+        ? null
+        : new FileMaking(files, this.#trial, this.#jobs.of(segment.batch, encrypted));
     this.#found.push({ segment, making, file: null, told: false });
   }
 
