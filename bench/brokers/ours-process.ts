@@ -1,6 +1,6 @@
 /** Our broker in a process of its own, embedded as anybody would, with the orders that the measurements need. */
 
-import { type App, createApp } from '../../src/app.js';
+import { type App, createApp } from '../../src/app/app.js';
 import type { ConfigInput } from '../../src/config/schema.js';
 import { serve } from '../child.js';
 import { exactNow } from '../load/plan.js';

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
+import { recoverFolder } from '../app/recover-folder.js';
 import { systemTime } from '../clock/time.js';
 import { createLog } from '../log.js';
-import { recoverFolder } from '../recover-folder.js';
 import { Keyring } from '../seal/keyring.js';
 import { keysOf } from './config-keys.js';
 import { configOf } from './config-options.js';

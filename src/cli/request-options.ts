@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Command } from 'commander';
-import type { Result } from '../query/requests.js';
+import type { Result } from '../query/result.js';
 import { type BrokerOptions, targetOf, withBroker } from './broker-options.js';
 import { count, requestId, time } from './option-values.js';
 import { type Question, RequestClient } from './request-client.js';

@@ -1,4 +1,4 @@
-import type { Result } from '../query/requests.js';
+import type { Result } from '../query/result.js';
 import { countText, ofThem } from './quantity-text.js';
 
 interface ShownGap {

@@ -20,7 +20,7 @@ import { merge } from '../../src/merge/merging.js';
 import { systemDisk } from '../../src/recorder/disk.js';
 import { parquetEncoder } from '../../src/recorder/parquet.js';
 import { Room } from '../../src/recorder/room.js';
-import { temporaryFolder } from '../app-fixture.js';
+import { temporaryFolder } from '../app/app-fixture.js';
 import { foreignParquet, memoryLog, parquet } from '../catalog/parquet.js';
 import { SEALING } from '../merge/fixture.js';
 import { crashedFolder, examined, pathsOf, stoppedFolder } from './patient.js';

@@ -1,0 +1,243 @@
+import assert from 'node:assert/strict';
+import * as files from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { Catalog } from '../../src/catalog/catalog.js';
+import { fileName, streamFolder } from '../../src/catalog/naming.js';
+import { readGapRecord } from '../../src/exchange/gap-record.js';
+import type { Gap, GapReason } from '../../src/exchange/gaps.js';
+import { Stream, type WhenFull } from '../../src/exchange/stream.js';
+import { GapLogs, type GapLogsOptions } from '../../src/streams/gap-logs.js';
+import { MemoryLog, temporaryFolder } from '../app/app-fixture.js';
+
+const EVERYTHING = [{ start: 0, end: Number.MAX_SAFE_INTEGER }];
+const FOLDER = streamFolder('a');
+
+function gap(start: number, end: number, reason: GapReason, messages: number | null = null): Gap {
+  return { start, end, messages, reason };
+}
+
+interface Life {
+  readonly afterCrash?: boolean;
+  readonly lastKeyBefore?: number;
+  readonly whenFull?: WhenFull;
+  /** First and last keys of the files that it finds. */
+  readonly filed?: readonly (readonly [number, number])[];
+}
+
+/** A folder in which one life of a stream follows the other; `gapsOf` are those that answers would have. */
+async function world(t: TestContext) {
+  const dataDir = await temporaryFolder(t);
+  const path = join(dataDir, FOLDER, 'gaps.log');
+  const log = new MemoryLog();
+  let seq = 0;
+  const life = async ({
+    afterCrash = false,
+    lastKeyBefore = 0,
+    whenFull = 'flush',
+    filed = [],
+  }: Life = {}) => {
+    const catalog = await Catalog.open({ dataDir, fs: files, log: log.log });
+    const add = (firstKey: number, lastKey: number) => {
+      const name = fileName(firstKey, lastKey, ++seq);
+      const entry = { stream: 'a', name, path: `${FOLDER}/${name}`, firstKey, lastKey, seq };
+      catalog.add({ ...entry, rows: 1, bytes: 1, sha256: null, rawBytes: 1 });
+    };
+    for (const [firstKey, lastKey] of filed) add(firstKey, lastKey);
+    const options: GapLogsOptions = { dataDir, catalog, files, log: log.log, afterCrash, lastKeyBefore };
+    const gapLogs = await GapLogs.open(options);
+    const ring = { messages: 8, bytes: 4096, whenFull };
+    const stream = new Stream({ name: 'a', topics: ['#'], exclude: [], ring }, gapLogs.of('a'));
+    gapLogs.begin(stream);
+    return { add, catalog, gapLogs, stream, gaps: () => stream.gapsWithin(EVERYTHING) };
+  };
+  return { dataDir, life, log, path };
+}
+
+test('what is missing stays missing over restarts, reason by reason', async (t) => {
+  const { life, path } = await world(t);
+  const first = await life();
+  const { gaps } = first.stream;
+  gaps.add(5, 'dropped', false);
+  gaps.add(6, 'dropped', true);
+  gaps.add(9, 'rejected', false);
+  gaps.add(10, 'too-large', false);
+  gaps.insert(gap(12, 14, 'lost', 3));
+  const known = first.gaps();
+  assert.equal(await first.gapLogs.close(), true);
+  assert.equal((await stat(path)).mode & 0o777, 0o600);
+  for (let i = 0; i < 3; i++) {
+    const next = await life({ lastKeyBefore: 20 });
+    assert.deepEqual(next.gaps(), known);
+    assert.equal(await next.gapLogs.close(), true);
+  }
+});
+
+test('a crash is on the disk as soon as it is known, and what is recovered makes it smaller', async (t) => {
+  const { life, path } = await world(t);
+  const crashed = await life({ afterCrash: true, lastKeyBefore: 100, filed: [[1, 40]] });
+  crashed.stream.recovering = true;
+  assert.deepEqual(crashed.gaps(), [gap(41, 100, 'being-recovered')]);
+  await crashed.gapLogs.close();
+  assert.deepEqual(readGapRecord(await readFile(path, 'utf8')).gaps, [gap(41, 100, 'crash')]);
+
+  // It crashed again before all was recovered, and wrote new messages before.
+  const filed: [number, number][] = [
+    [1, 40],
+    [41, 60],
+    [120, 140],
+  ];
+  const again = await life({ afterCrash: true, lastKeyBefore: 200, filed });
+  assert.deepEqual(again.gaps(), [gap(41, 100, 'crash'), gap(141, 200, 'crash')]);
+  again.add(61, 90);
+  again.add(141, 150);
+  again.gapLogs.narrow(again.stream, false);
+  const left = [gap(91, 100, 'crash'), gap(151, 200, 'crash')];
+  assert.deepEqual(again.gaps(), left);
+  // Once more changes nothing.
+  again.gapLogs.narrow(again.stream, false);
+  again.add(201, 300);
+  again.gapLogs.narrow(again.stream, false);
+  assert.deepEqual(again.gaps(), left);
+  await again.gapLogs.close();
+  assert.deepEqual((await life({ lastKeyBefore: 300 })).gaps(), left);
+});
+
+test('a crash of which all is recovered is no gap', async (t) => {
+  const { life } = await world(t);
+  const { add, gapLogs, gaps, stream } = await life({ afterCrash: true, lastKeyBefore: 100 });
+  assert.deepEqual(gaps(), [gap(0, 100, 'crash')]);
+  add(0, 100);
+  gapLogs.narrow(stream, false);
+  assert.deepEqual(gaps(), []);
+});
+
+test('a segment that could not be read leaves it open what is missing before the last one that could', async (t) => {
+  const { life } = await world(t);
+  const { add, gapLogs, gaps, stream } = await life({
+    afterCrash: true,
+    lastKeyBefore: 100,
+    filed: [[1, 40]],
+  });
+  add(60, 80);
+  gapLogs.narrow(stream, true);
+  assert.deepEqual(gaps(), [gap(41, 80, 'unknown'), gap(81, 100, 'crash')]);
+});
+
+for (const whenFull of ['drop-oldest', 'reject'] as const) {
+  test(`${whenFull}: what was dropped just before a crash may not be on record, and that is said`, async (t) => {
+    const { life } = await world(t);
+    const first = await life({ whenFull });
+    first.stream.gaps.settle(50);
+    await first.gapLogs.close();
+    const { gapLogs, gaps, stream } = await life({
+      whenFull,
+      afterCrash: true,
+      lastKeyBefore: 100,
+      filed: [
+        [1, 50],
+        [51, 90],
+      ],
+    });
+    gapLogs.narrow(stream, false);
+    assert.deepEqual(gaps(), [gap(51, 90, 'unknown'), gap(91, 100, 'crash')]);
+  });
+}
+
+test('a torn end: all it may have held lies behind what is settled', async (t) => {
+  const { life, log, path } = await world(t);
+  const first = await life();
+  first.stream.gaps.add(5, 'too-large', false);
+  first.stream.gaps.settle(50);
+  await first.gapLogs.close();
+  await writeFile(path, '01234567 {"settled":80,"forg', { flag: 'a' });
+  const { gapLogs, gaps, stream } = await life({ afterCrash: true, lastKeyBefore: 100, filed: [[1, 90]] });
+  gapLogs.narrow(stream, false);
+  const known = [gap(5, 5, 'too-large', 1), gap(51, 90, 'unknown'), gap(91, 100, 'crash')];
+  assert.deepEqual(gaps(), known);
+  await gapLogs.close();
+  // It was written anew.
+  assert.deepEqual(readGapRecord(await readFile(path, 'utf8')).torn, false);
+  assert.deepEqual((await life({ lastKeyBefore: 100 })).gaps(), known);
+  assert.deepEqual(log.matching(/damaged/), []);
+});
+
+test('a damaged record is set aside, and whether others were there is not known', async (t) => {
+  const { dataDir, life, log, path } = await world(t);
+  const first = await life();
+  first.stream.gaps.add(5, 'dropped', false);
+  await first.gapLogs.close();
+  const second = await life({ lastKeyBefore: 10 });
+  second.stream.gaps.add(15, 'dropped', false);
+  await second.gapLogs.close();
+  const text = await readFile(path, 'utf8');
+  await writeFile(path, text.replace('"start":5', '"start":6'));
+  const known = [gap(0, 20, 'unknown'), gap(15, 15, 'dropped', 1)];
+  const third = await life({ lastKeyBefore: 20 });
+  assert.deepEqual(third.gaps(), known);
+  await third.gapLogs.close();
+  assert.equal(log.matching(/a damaged record of gaps was set aside/).length, 1);
+  assert.deepEqual((await readdir(join(dataDir, FOLDER))).sort(), ['gaps.log', 'gaps.log.corrupt']);
+  assert.deepEqual((await life({ lastKeyBefore: 20 })).gaps(), known);
+});
+
+test('a record that the disk refuses is not taken for none', async (t) => {
+  const { life, log, path } = await world(t);
+  await mkdir(path, { recursive: true });
+  const { gaps, gapLogs } = await life({ lastKeyBefore: 20 });
+  assert.deepEqual(gaps(), [gap(0, 20, 'unknown')]);
+  assert.equal(log.matching(/the record of gaps cannot be read/).length, 1);
+  assert.equal(await gapLogs.close(), true);
+});
+
+test('a file that cannot be read is a gap, until one with its keys is there again', async (t) => {
+  const { dataDir, life } = await world(t);
+  const day = join(dataDir, FOLDER, 'date=1970-01-01');
+  await mkdir(day, { recursive: true });
+  await writeFile(join(day, '5~9_1.parquet'), 'no Parquet');
+  const first = await life({ lastKeyBefore: 20 });
+  assert.deepEqual(first.gaps(), [gap(5, 9, 'unreadable')]);
+  await first.gapLogs.close();
+  assert.deepEqual(await readdir(day), ['5~9_1.parquet.corrupt']);
+  // A file that is made of its neighbours has its keys, too.
+  const second = await life({ lastKeyBefore: 20, filed: [[1, 15]] });
+  assert.deepEqual(second.gaps(), [gap(5, 9, 'unreadable')]);
+  await second.catalog.drop(second.catalog.files('a')[0]!, 'it is gone');
+  assert.deepEqual(second.gaps(), [gap(1, 15, 'unreadable', 1), gap(5, 9, 'unreadable')]);
+  await second.gapLogs.close();
+});
+
+test('gaps that are older than what retention left are none', async (t) => {
+  const { life } = await world(t);
+  const first = await life();
+  for (const key of [5, 15, 25]) first.stream.gaps.add(key, 'dropped', false);
+  first.stream.gaps.forget(15);
+  first.stream.gaps.insert(gap(3, 4, 'unreadable'));
+  assert.deepEqual(first.gaps(), [gap(25, 25, 'dropped', 1)]);
+  await first.gapLogs.close();
+  assert.deepEqual((await life({ lastKeyBefore: 30 })).gaps(), [gap(25, 25, 'dropped', 1)]);
+});
+
+test('a stream of a version that kept no record: what its files have is known', async (t) => {
+  const { life } = await world(t);
+  const { gaps } = await life({ afterCrash: true, lastKeyBefore: 100, filed: [[1, 40]], whenFull: 'reject' });
+  assert.deepEqual(gaps(), [gap(41, 100, 'crash')]);
+});
+
+test('what was being refused when it crashed may be more than the record tells', async (t) => {
+  const { life } = await world(t);
+  const first = await life();
+  first.stream.gaps.settle(50);
+  first.stream.gaps.add(55, 'too-large', false);
+  await first.gapLogs.close();
+  const { gapLogs, gaps, stream } = await life({ afterCrash: true, lastKeyBefore: 100, filed: [[1, 90]] });
+  gapLogs.narrow(stream, false);
+  const known = [gap(51, 90, 'unknown'), gap(55, 55, 'too-large', 1), gap(91, 100, 'crash')];
+  assert.deepEqual(gaps(), known);
+  await gapLogs.close();
+  // A crash of which nothing is missing for sure is nothing that grows.
+  const next = await life({ afterCrash: true, lastKeyBefore: 200, filed: [[1, 150]] });
+  next.gapLogs.narrow(next.stream, false);
+  assert.deepEqual(next.gaps(), [...known, gap(151, 200, 'crash')]);
+});
