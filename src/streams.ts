@@ -54,8 +54,6 @@ interface Held {
   /** What the process before has left in its journal is in files. */
   readonly whenRestored: Promise<void>;
   readonly restored: () => void;
-  /** Some of what the process before has left could not be read. */
-  unreadable: boolean;
   readonly recovery: RecoveryReport;
 }
 
@@ -169,7 +167,6 @@ export class Streams {
       whenRestored,
       restored,
       recovery,
-      unreadable: false,
     });
     this.#gapLogs.begin(stream);
     recovery.lostAtMostMs = this.#gapLogs.crashMs(stream);
@@ -328,7 +325,8 @@ export class Streams {
   }
 
   /** What an earlier process had in its journal is in files now. */
-  #restored(name: string, { file, torn, left, unreadable }: Restored): void {
+  #restored(name: string, found: Restored): void {
+    const { file, torn, left } = found;
     const { catalog, log } = this.#options;
     if (file !== null) catalog.add({ ...file, stream: name });
     if (file !== null || torn > 0) {
@@ -340,14 +338,13 @@ export class Streams {
     const held = this.#held.get(name);
     if (held === undefined) return;
     const { stream, recovery } = held;
-    held.unreadable ||= unreadable;
     recovery.messages += file?.rows ?? 0;
     recovery.files += file === null ? 0 : 1;
     recovery.tornBytes += torn;
-    if (left > 0) return;
     // What a thread of this process has left says nothing of the process before.
+    if (recovery.running) this.#gapLogs.restored(name, found);
+    if (left > 0) return;
     if (recovery.running) {
-      this.#gapLogs.narrow(stream, held.unreadable);
       stream.recovering = false;
       recovery.running = false;
       recovery.lostAtMostMs = this.#gapLogs.crashMs(stream);
