@@ -62,6 +62,12 @@ export class DuckDb {
     check('rows and checksum of the files', await this.#sum(files, key), this.#expected);
   }
 
+  /** How many rows the files have, and how many keys. */
+  async count(pattern: string): Promise<{ rows: number; keys: number }> {
+    const [[rows, keys]] = await this.#rows(`SELECT count(*), count(DISTINCT ts) FROM '${pattern}'`);
+    return { rows: Number(rows), keys: Number(keys) };
+  }
+
   /** The messages with keys from `start` to `end`; to be made of DuckDB's values by the function. */
   async range(from: string, start: number, end: number): Promise<() => Message[]> {
     const condition = `ts BETWEEN ${timestamp(start)} AND ${timestamp(end)}`;
