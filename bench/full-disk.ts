@@ -139,8 +139,9 @@ class Trial {
       name: STREAM,
       topics: [`${beside ? BESIDE.topic : TOPIC}/#`],
       onDiskFull: policy,
-      // Many files, all of which stay unless there is no room.
+      // Many files, all of which stay unless there is no room, and each of which makes room for the next.
       flush: { messages: 20_000 },
+      parquet: { compression: 'none' },
       merge: { enabled: false },
       retention: { maxBytes: 0, maxAge: 0 },
       ...(beside ? { ring: { messages: 4096 } } : {}),
