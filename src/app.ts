@@ -14,6 +14,7 @@ import type { Store } from './broker/store/store.js';
 import { Catalog } from './catalog/catalog.js';
 import type { Clock } from './clock/clock.js';
 import { correctionsIn } from './clock/correction.js';
+import { clockFigures } from './clock/figures.js';
 import { type ClockOpening, ClockStore, SAVE_EVERY } from './clock/store.js';
 import { systemTime, type TimeSource } from './clock/time.js';
 import { watchClock } from './clock/watch.js';
@@ -140,7 +141,7 @@ export class App {
       wall: () => time.wall() / 1000,
       capture: streams.exchange,
       audit,
-      sys: { ...config.sys, version: VERSION },
+      sys: { ...config.sys, version: VERSION, more: () => clockFigures(clock) },
       access,
     });
     const { chunkBytes, decrypt } = config.transfer;

@@ -102,6 +102,7 @@ export interface Result {
   readonly error?: { code: ErrorCode; message: string };
 }
 
+const EVERYTHING = [{ start: 0, end: Number.MAX_SAFE_INTEGER }];
 /** Bytes of a request that are written down. */
 const MOST_AUDITED = 1024;
 const OPS: readonly string[] = ['search', 'replay', 'flush', 'files', 'status'] satisfies RequestOp[];
@@ -191,7 +192,7 @@ export class Requests {
         return { ...answer, files: file === null ? [] : [await this.#described(file, null)] };
       }
       case 'status':
-        return { ...answer, status: this.#parts.status(stream.name) };
+        return { ...answer, status: this.#parts.status(stream.name), ...this.#corrections(EVERYTHING) };
       case 'files': {
         if (!readsAll) throw new MqttStreamError('REQUEST_DENIED', [`read all of stream "${stream.name}"`]);
         const ranges = this.#keys(request);
@@ -305,7 +306,10 @@ export class Requests {
 
   #timing(request: SearchRequest | ReplayRequest | FilesRequest): Pick<Result, 'corrections'> {
     if (request.time === 'key') return {};
-    const keys = this.#keys(request);
+    return this.#corrections(this.#keys(request));
+  }
+
+  #corrections(keys: readonly KeyRange[]): Pick<Result, 'corrections'> {
     if (keys.length === 0) return {};
     const corrections = this.#parts.clock.correctionsWithin(keys[0].start, keys.at(-1)!.end);
     return corrections.some(({ offset }) => offset !== 0) ? { corrections } : {};
