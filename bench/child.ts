@@ -63,6 +63,11 @@ export class Child {
     });
   }
 
+  async kill(): Promise<void> {
+    this.#process.kill('SIGKILL');
+    await this.#ended;
+  }
+
   async stop(): Promise<void> {
     const late = setTimeout(() => this.#process.kill('SIGKILL'), 5000);
     if (this.#process.connected) this.#process.disconnect();

@@ -30,7 +30,7 @@ export interface GapLogsOptions {
 }
 
 /** What was found of what the process before has left. */
-type Found = Pick<Restored, 'torn' | 'unreadable' | 'left'>;
+type Found = Pick<Restored, 'unreadable' | 'left'>;
 
 /** The gaps of all streams, kept on the disk: also of those that are not running, whose files may turn out corrupt. */
 export class GapLogs {
@@ -40,8 +40,8 @@ export class GapLogs {
   readonly #behind = new Set<string>();
   /** Where something may be missing of what the process before has left, until all is in files. */
   readonly #unread = new Map<string, readonly Gap[]>();
-  /** Streams that run. */
-  readonly #begun = new Set<string>();
+  /** What crashes may have taken of streams that do not begin: told by the next start. */
+  readonly #untold = new Map<string, Gap>();
 
   private constructor(options: GapLogsOptions) {
     this.#options = options;
@@ -72,16 +72,21 @@ export class GapLogs {
     const start = this.#unknownFrom(name, holdsPublishers);
     if (afterCrash && start <= end) gaps.insert({ start, end, messages: null, reason: 'crash' });
     gaps.begin(end);
-    this.#begun.add(name);
+  }
+
+  /** Instead of `begin`: what was left of a stream is put into files, and the crash stays to be told by its next start. */
+  leave(stream: string): void {
+    const { lastKeyBefore: end } = this.#options;
+    const start = this.#unknownFrom(stream);
+    if (start <= end) this.#untold.set(stream, { start, end, messages: null, reason: 'crash' });
   }
 
   /**
    * What the process before has left of a stream comes back, a segment at a time; what was found is in the catalogue. When
    * `left` is 0 it is known what may be missing before the end, and the rest is what crashes took.
    */
-  restored(stream: string, { torn, unreadable, left }: Found): void {
-    // A crash tears the last one: what is behind that is missing anyway.
-    if (unreadable || (torn > 0 && left > 0)) this.#incomplete(stream);
+  restored(stream: string, { unreadable, left }: Found): void {
+    if (unreadable) this.#incomplete(stream);
     if (left === 0) this.#narrow(stream);
   }
 
@@ -117,7 +122,7 @@ export class GapLogs {
   #incomplete(stream: string): void {
     if (this.#unread.has(stream)) return;
     const gaps = this.of(stream);
-    const unread: Gap[] = [...this.#crashes(stream)]
+    const unread: Gap[] = this.#crashes(stream)
       .filter(({ start, end }) => !isUnknown(gaps, start, end))
       .map((gap) => ({ ...gap, reason: 'unknown' }));
     this.#unread.set(stream, unread);
@@ -219,15 +224,11 @@ export class GapLogs {
     return (this.#behind.has(stream) ? settled : Math.max(filed, settled)) + 1;
   }
 
-  /** What crashes may have taken of a stream; if it does not run, also what will be told when it begins. */
+  /** What crashes may have taken of a stream. */
   #crashes(stream: string): readonly Gap[] {
     const { gaps } = this.of(stream).known();
-    const crashes = gaps.filter(({ reason }) => reason === 'crash');
-    const { lastKeyBefore: end } = this.#options;
-    const start = this.#unknownFrom(stream);
-    if (!this.#begun.has(stream) && start <= end)
-      crashes.push({ start, end, messages: null, reason: 'crash' });
-    return crashes;
+    const untold = this.#untold.get(stream);
+    return [...gaps.filter(({ reason }) => reason === 'crash'), ...(untold === undefined ? [] : [untold])];
   }
 
   /** The last key of the files that end by `key`; -1: there is none. */

@@ -24,8 +24,8 @@ export interface RecoveredStream {
   messages: number;
   readonly files: string[];
   tornBytes: number;
-  /** Segments that could not be read whole, or not at all, and were set aside. */
-  setAside: number;
+  /** Some could not be read and was set aside, or rows before others are missing: a gap says so from now on. */
+  incomplete: boolean;
 }
 
 /**
@@ -59,7 +59,7 @@ export async function recoverFolder(
     const found = new Map(
       streams.map((stream): [string, RecoveredStream] => [
         stream,
-        { stream, messages: 0, files: [], tornBytes: 0, setAside: 0 },
+        { stream, messages: 0, files: [], tornBytes: 0, incomplete: false },
       ]),
     );
     let ended = () => {};
@@ -88,7 +88,7 @@ export async function recoverFolder(
           one.files.push(file.path);
           catalog.add({ ...file, stream });
         }
-        if (unreadable) one.setAside++;
+        one.incomplete ||= unreadable;
         gapLogs.restored(stream, restored);
         if (restored.left === 0 && --left === 0) ended();
       },
@@ -97,6 +97,7 @@ export async function recoverFolder(
     try {
       for (const name of streams) {
         // Nothing is captured: the smallest ring will do.
+        gapLogs.leave(name);
         const ring = new RingWriter(allocateRing(2, 4096));
         recorder.add(shapeOf(name), ring, catalog.nextSeq(name));
       }

@@ -19,7 +19,7 @@ function gap(start: number, end: number, reason: GapReason, messages: number | n
 }
 
 /** The last segment that was left, or none. */
-const LAST = { torn: 0, unreadable: false, left: 0 };
+const LAST = { unreadable: false, left: 0 };
 
 interface Life {
   readonly afterCrash?: boolean;
@@ -36,7 +36,12 @@ async function world(t: TestContext) {
   const log = new MemoryLog();
   let seq = 0;
   /** The stream does not begin. */
-  const offline = async ({ afterCrash = false, lastKeyBefore = 0, filed = [] }: Life = {}) => {
+  const offline = async (how: Life = {}) => {
+    const opened = await open(how);
+    opened.gapLogs.leave('a');
+    return opened;
+  };
+  const open = async ({ afterCrash = false, lastKeyBefore = 0, filed = [] }: Life) => {
     const catalog = await Catalog.open({ dataDir, fs: files, log: log.log });
     const add = (firstKey: number, lastKey: number) => {
       const name = fileName(firstKey, lastKey, ++seq);
@@ -49,7 +54,7 @@ async function world(t: TestContext) {
   };
   const life = async (how: Life = {}) => {
     const { whenFull = 'flush' } = how;
-    const { add, catalog, gapLogs } = await offline(how);
+    const { add, catalog, gapLogs } = await open(how);
     const ring = { messages: 8, bytes: 4096, whenFull };
     const stream = new Stream({ name: 'a', topics: ['#'], exclude: [], ring }, gapLogs.of('a'));
     gapLogs.begin(stream);
@@ -128,21 +133,10 @@ test('a segment that could not be read leaves it open what is missing before the
   assert.deepEqual(gaps(), [gap(41, 80, 'unknown'), gap(81, 100, 'crash')]);
 });
 
-test('a segment that is torn before others, as no kill leaves it: something may be missing in between', async (t) => {
-  const { life } = await world(t);
-  const { add, gapLogs, gaps } = await life({ afterCrash: true, lastKeyBefore: 100, filed: [[1, 40]] });
-  add(41, 50);
-  gapLogs.restored('a', { torn: 7, unreadable: false, left: 1 });
-  assert.deepEqual(gaps(), [gap(41, 100, 'crash'), gap(41, 100, 'unknown')]);
-  add(60, 80);
-  gapLogs.restored('a', { torn: 7, unreadable: false, left: 0 });
-  assert.deepEqual(gaps(), [gap(41, 80, 'unknown'), gap(81, 100, 'crash')]);
-});
-
 test('what could not be read is on the disk at once: the next process does not find it again', async (t) => {
   const { life } = await world(t);
   const first = await life({ afterCrash: true, lastKeyBefore: 100, filed: [[1, 40]] });
-  first.gapLogs.restored('a', { torn: 0, unreadable: true, left: 2 });
+  first.gapLogs.restored('a', { unreadable: true, left: 2 });
   await first.gapLogs.close();
   const next = await life({
     afterCrash: true,
@@ -165,7 +159,7 @@ for (const whenFull of ['flush', 'drop-oldest'] as const) {
     await first.gapLogs.close();
     const filed: [number, number][] = [[1, 40]];
     const { gapLogs, add } = await offline({ afterCrash: true, lastKeyBefore: 100, filed });
-    gapLogs.restored('a', { torn: 0, unreadable: true, left: 1 });
+    gapLogs.restored('a', { unreadable: true, left: 1 });
     add(60, 80);
     gapLogs.restored('a', LAST);
     await gapLogs.close();
@@ -179,6 +173,24 @@ for (const whenFull of ['flush', 'drop-oldest'] as const) {
     assert.deepEqual(gaps(), [gap(51, 80, 'unknown'), gap(81, 120, 'crash')]);
   });
 }
+
+test('without a start: rows that are missing before those of a file', async (t) => {
+  const { offline, life } = await world(t);
+  const { gapLogs, add } = await offline({ afterCrash: true, lastKeyBefore: 100, filed: [[1, 40]] });
+  add(60, 80);
+  gapLogs.restored('a', { unreadable: true, left: 0 });
+  await gapLogs.close();
+  const { gaps, gapLogs: next } = await life({
+    afterCrash: true,
+    lastKeyBefore: 120,
+    filed: [
+      [1, 40],
+      [60, 80],
+    ],
+  });
+  next.restored('a', LAST);
+  assert.deepEqual(gaps(), [gap(41, 80, 'unknown'), gap(81, 120, 'crash')]);
+});
 
 test('without a start: a record with a torn end may be written, and what it did not tell is told', async (t) => {
   const { offline, life, path } = await world(t);
@@ -197,7 +209,7 @@ test('without a start: a record with a torn end may be written, and what it did 
 test('without a start and a crash: what was left and cannot be read may be all behind the files', async (t) => {
   const { offline, life } = await world(t);
   const { gapLogs } = await offline({ lastKeyBefore: 100, filed: [[1, 40]] });
-  gapLogs.restored('a', { torn: 0, unreadable: true, left: 0 });
+  gapLogs.restored('a', { unreadable: true, left: 0 });
   await gapLogs.close();
   const { gaps, gapLogs: next } = await life({ lastKeyBefore: 100, filed: [[1, 40]] });
   next.restored('a', LAST);

@@ -11,7 +11,9 @@ export type OurOrder =
   | { readonly kind: 'start'; readonly config: ConfigInput }
   | { readonly kind: 'counts'; readonly stream: string }
   | { readonly kind: 'health'; readonly stream: string }
-  | { readonly kind: 'flush'; readonly stream: string };
+  | { readonly kind: 'flush'; readonly stream: string }
+  /** Waits until all that an earlier process left in journals is in files. */
+  | { readonly kind: 'restored' };
 
 export interface Started {
   readonly port: number;
@@ -54,12 +56,16 @@ const EVERYTHING = [{ start: 0, end: Number.MAX_SAFE_INTEGER }];
 let app: App | null = null;
 let flushes = 0;
 
-serve(async (order: OurOrder): Promise<Started | StreamCounts | StreamHealth | Flushed> => {
+serve(async (order: OurOrder): Promise<Started | StreamCounts | StreamHealth | Flushed | null> => {
   if (order.kind === 'start') {
     app = await createApp(order.config);
     return { port: app.listeners[0].port };
   }
   if (app === null) throw new Error('not started');
+  if (order.kind === 'restored') {
+    await app.streams.restored(60_000);
+    return null;
+  }
   const { stream } = order;
   if (order.kind === 'counts') {
     const { stats } = app.streams.exchange.get(stream);

@@ -16,6 +16,9 @@ type Checked = Pick<StreamCounts, 'captured' | 'dropped' | 'refused' | 'written'
 /** What `npm start` starts it with. */
 const FLAGS = ['--no-memory-reducer'];
 
+/** A program and its arguments that start a process which has its data folder there. */
+type Launcher = (dataDir: string) => readonly string[];
+
 /** Our broker as `mqtt-stream start` runs it, in a process of its own, with a new data folder. */
 export class OurBroker implements RunningBroker {
   readonly name = OURS;
@@ -29,14 +32,22 @@ export class OurBroker implements RunningBroker {
     this.port = port;
   }
 
-  /** `config`: without data folder and listeners; `launcher`: what its process is started by, if the data folder is there. */
+  /** `config`: without data folder and listeners. */
   static async start(
     folder: string,
     config: ConfigInput,
     protocol: Protocol = 'tcp',
-    launcher: (dataDir: string) => readonly string[] = () => [],
+    launcher: Launcher = () => [],
   ): Promise<OurBroker> {
-    const dataDir = await mkdtemp(join(folder, 'data-'));
+    return OurBroker.#start(await mkdtemp(join(folder, 'data-')), config, protocol, launcher);
+  }
+
+  static async #start(
+    dataDir: string,
+    config: ConfigInput,
+    protocol: Protocol,
+    launcher: Launcher,
+  ): Promise<OurBroker> {
     const child = new Child(new URL('./ours-process.js', import.meta.url), FLAGS, launcher(dataDir));
     const order: OurOrder = {
       kind: 'start',
@@ -86,6 +97,26 @@ export class OurBroker implements RunningBroker {
     check(`messages captured by stream ${stream}`, since('captured'), messages);
     check(`messages of stream ${stream} in files or dropped`, since('written') + since('dropped'), messages);
     return since('dropped');
+  }
+
+  /** Resolves when all that an earlier process left is in files. */
+  async restored(): Promise<void> {
+    await this.#child.ask({ kind: 'restored' } satisfies OurOrder);
+  }
+
+  /** All files of a stream, as a pattern. */
+  files(stream: string): string {
+    return join(this.dataDir, 'streams', stream, '*', '*.parquet');
+  }
+
+  /** Ends it as nobody can prevent. */
+  kill(): Promise<void> {
+    return this.#child.kill();
+  }
+
+  /** Another process on the folder of this one, which has ended. */
+  again(config: ConfigInput): Promise<OurBroker> {
+    return OurBroker.#start(this.dataDir, config, 'tcp', () => []);
   }
 
   async stop(): Promise<void> {

@@ -23,17 +23,16 @@ export const recoverVerb = verb<{ readonly config?: string }>({
       terminal.err(line.trimEnd()),
     );
     for (const found of await recoverFolder(resolve(dir!), systemTime(), log, keyring)) {
-      const { stream, messages, files, tornBytes, setAside } = found;
+      const { stream, messages, files, tornBytes, incomplete } = found;
       if (json) terminal.out(JSON.stringify(found));
-      else if (files.length === 0 && tornBytes === 0 && setAside === 0)
+      else if (files.length === 0 && tornBytes === 0 && !incomplete)
         terminal.out(`${stream}: nothing to recover`);
       else {
         const torn = tornBytes === 0 ? '' : `; ${tornBytes} bytes were no whole block`;
-        const aside =
-          setAside === 0
-            ? ''
-            : `; ${ofThem(setAside, 'segment')} set aside as *.corrupt, and a gap "unknown" tells of it`;
-        terminal.out(`${stream}: ${ofThem(messages, 'message')} recovered${torn}${aside}`);
+        const missing = incomplete
+          ? '; others are missing or could not be read, and a gap "unknown" tells it'
+          : '';
+        terminal.out(`${stream}: ${ofThem(messages, 'message')} recovered${torn}${missing}`);
         for (const file of files) terminal.out(`  ${file}`);
       }
     }

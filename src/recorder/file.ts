@@ -4,7 +4,7 @@ import type { FileEntry } from '../catalog/entry.js';
 import { dateFolder, fileName, STREAMS_FOLDER, streamFolder, TEMP_SUFFIX } from '../catalog/naming.js';
 import type { Keyring } from '../seal/keyring.js';
 import { sealed } from '../seal/sealing.js';
-import { type Disk, syncFolder } from './disk.js';
+import { type Disk, syncPath } from './disk.js';
 
 /** A file that is whole, on the disk and visible. */
 export interface CommittedFile extends Omit<FileEntry, 'stream' | 'sha256'> {
@@ -97,7 +97,7 @@ export class FileWriter {
   }
 
   #syncFolder(folder: string): void {
-    syncFolder(this.#disk, join(this.#dataDir, folder));
+    syncPath(this.#disk, join(this.#dataDir, folder));
   }
 
   #discard(path: string): void {

@@ -198,7 +198,7 @@ export class Recorder {
       case 'stopped':
         this.#stopped(report.unwritten);
         break;
-      default: // 'ready' and 'poisoned' are about the thread, not about streams
+      default: // 'ready' is about the thread, not about streams
     }
   }
 

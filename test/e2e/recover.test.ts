@@ -46,11 +46,11 @@ test('after recover, answers have gaps for what was in segments that could not b
   assert.deepEqual(
     recovered.out
       .map((line) => JSON.parse(line))
-      .map(({ stream, messages, setAside }) => [stream, messages, setAside]),
+      .map(({ stream, messages, incomplete }) => [stream, messages, incomplete]),
     [
-      ['first', MESSAGES, 1],
-      ['last', 0, 1],
-      ['whole', MESSAGES, 0],
+      ['first', MESSAGES, true],
+      ['last', 0, true],
+      ['whole', MESSAGES, false],
     ],
   );
 

@@ -82,6 +82,11 @@ for (const durability of ['none', 'process', 'interval', 'strict'] as const) {
   test(`${durability}: nor on a disk that fails now and then`, async (t) => {
     await cutPower(t, CUTS / 4, { ...plan(durability), faults: FAULTS }, 100_000);
   });
+
+  test(`${durability}: nor while a file is made of what came before`, async (t) => {
+    await cutPower(t, CUTS / 2, { ...plan(durability), deferred: true }, 300_000);
+    await cutPower(t, CUTS / 4, { ...plan(durability), deferred: true, faults: FAULTS }, 400_000);
+  });
 }
 
 test('seeds that found what the others had not', async () => {
@@ -89,6 +94,8 @@ test('seeds that found what the others had not', async () => {
   await driven({ ...plan('strict'), faults: FAULTS }, 100_027);
   // A thread ended that had made a file visible, and could neither sync nor remove it: its rows were there twice.
   await driven({ ...plan('process'), faults: FAULTS }, 100_073);
+  // A thread ended between a file of what was left and its report: nobody knew of it until the next start.
+  await driven(plan('process'), 117);
   // A file that was removed came back, since its folder was not synced before another had its rows.
   await driven({ ...plan('process'), faults: FAULTS }, 100_284);
 });

@@ -9,6 +9,8 @@ import { PowerDisk } from './power-disk.js';
 export interface Plan extends Pick<Surroundings, 'stream' | 'retention' | 'encoder'> {
   /** The power is cut within so many steps of a start. */
   readonly steps: number;
+  /** Files are made while the recorder does other things. */
+  readonly deferred?: boolean;
   /** Of an operation to fail while the disk has its moments. */
   readonly faults?: number;
 }
@@ -82,7 +84,8 @@ export class Drive {
 
   #start(failing: boolean): Promise<Life | null> {
     const { ledger } = this;
-    return Life.start({ ...this.#plan, disk: this.#disk, time: this.#time, ledger, failing });
+    const { deferred = false } = this.#plan;
+    return Life.start({ ...this.#plan, deferred, disk: this.#disk, time: this.#time, ledger, failing });
   }
 
   /** What is served is on the disk, and as soon as all of it is recovered it is all that was promised. */
@@ -122,7 +125,12 @@ export class Drive {
     else if (choice < 15) life.retain();
     else if (choice < 17) life.settle();
     else if (choice < 18) await this.#check(life);
-    else for (let turns = random() * 5; turns > 0; turns--) life.turn();
+    else {
+      for (let turns = random() * 5; turns > 0; turns--) {
+        if (this.#plan.deferred && random() < 0.3) life.make();
+        else life.turn();
+      }
+    }
     if (random() < 0.01) life.poison();
     // What is asynchronous goes on beside the recorder.
     for (let ticks = random() * 8; ticks > 0; ticks--) await null;

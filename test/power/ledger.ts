@@ -95,6 +95,11 @@ export class Ledger {
     }
   }
 
+  /** Of earlier processes' messages some are known to be missing between others: nobody relies on their order any more. */
+  tellMissing(): void {
+    this.#lives.splice(0, this.#lives.length - 1);
+  }
+
   /** At the end: what is in no file is gone. */
   settle(found: ReadonlySet<number>): void {
     for (const key of this.#given) if (!found.has(key) && !this.#retired.has(key)) this.lost++;

@@ -3,6 +3,7 @@ import { Catalog } from '../../src/catalog/catalog.js';
 import type { Retention } from '../../src/catalog/retention.js';
 import type { Clock } from '../../src/clock/clock.js';
 import { ClockStore, SAVE_EVERY } from '../../src/clock/store.js';
+import { FileMaker } from '../../src/recorder/files/maker.js';
 import { StreamHold } from '../../src/recorder/hold.js';
 import { lastJournalKey } from '../../src/recorder/journal/last-key.js';
 import { RecorderLoop } from '../../src/recorder/loop.js';
@@ -13,6 +14,7 @@ import { Timeline } from '../../src/recorder/timeline.js';
 import { allocateRing } from '../../src/ring/layout.js';
 import { RingWriter } from '../../src/ring/writer.js';
 import type { FakeTime } from '../clock/machine.js';
+import { RigFiles } from '../recorder/rig-files.js';
 import { keyringOf } from '../seal/keys.js';
 import type { Ledger } from './ledger.js';
 import type { PowerDisk } from './power-disk.js';
@@ -37,6 +39,8 @@ export interface Surroundings {
   readonly stream: RecordedStream;
   readonly retention: Retention;
   readonly encoder: Encoder;
+  /** Files are made while the recorder does other things. */
+  readonly deferred: boolean;
   /** The disk fails now and then: errors are to be expected. */
   readonly failing: boolean;
 }
@@ -56,6 +60,7 @@ export class Life {
   readonly #ring = new RingWriter(allocateRing(RING_MESSAGES, RING_BYTES));
   readonly #hold: StreamHold;
   #loop: RecorderLoop;
+  #files!: RigFiles;
   readonly #controls: Control[] = [];
   /** Of all messages, by sequence. */
   readonly #keys: number[] = [];
@@ -68,6 +73,7 @@ export class Life {
   /** Those who waited for messages before this sequence were told that they are safe. */
   #toldUpTo = 0;
   #poisoned = false;
+  #stopped = false;
   #savedAt: number;
   #waits = 0;
   #requests = 0;
@@ -90,9 +96,11 @@ export class Life {
     this.#controls.length = 0;
     this.#controls.push(this.#hold.control());
     const clock = this.#clock;
-    return new RecorderLoop({
+    const room = new Room(disk, DATA_DIR, 0);
+    const sealing = { keyring: keyringOf('a'), sentOpen: false };
+    const maker = new FileMaker({
       disk,
-      room: new Room(disk, DATA_DIR, 0),
+      room,
       encoder: {
         encode: (...given) => {
           if (!this.#poisoned) return encoder.encode(...given);
@@ -100,10 +108,19 @@ export class Life {
           throw Object.assign(new Error('unreachable'), { name: 'RuntimeError' });
         },
       },
-      sealing: { keyring: keyringOf('a'), sentOpen: false },
       dataDir: DATA_DIR,
       bootId: time.bootId,
       version: '1',
+      sealing,
+    });
+    this.#files = new RigFiles(maker, () => room.openReserve());
+    this.#files.deferred = this.#around.deferred;
+    return new RecorderLoop({
+      disk,
+      room,
+      files: this.#files,
+      sealing,
+      dataDir: DATA_DIR,
       timeline: new Timeline(clock.base, clock.corrections),
       bed: {
         mark: () => 0,
@@ -175,9 +192,19 @@ export class Life {
 
   /** The recorder does one thing. */
   turn(): void {
+    this.#work(() => this.#loop.turn());
+    if (!this.#around.disk.dead) this.#age();
+  }
+
+  /** The thread that makes files makes one, if one was begun. */
+  make(): void {
+    this.#work(() => this.#files.make());
+  }
+
+  #work(work: () => void): void {
     const { disk } = this.#around;
     try {
-      this.#loop.turn();
+      work();
     } catch (error) {
       if (disk.dead) return;
       if (!isPoison(error)) throw error;
@@ -187,7 +214,6 @@ export class Life {
       this.restored = false;
       this.#loop = this.#begin();
     }
-    if (!disk.dead) this.#age();
   }
 
   /** The encoder is beyond use when it is needed next. */
@@ -234,8 +260,10 @@ export class Life {
 
   /** The end as it should be. */
   async close(): Promise<void> {
-    this.#controls.push({ kind: 'stop' });
-    this.turn();
+    for (let told: RecorderLoop | null = null; !this.#stopped && !this.#around.disk.dead; this.turn()) {
+      if (told !== this.#loop) this.#controls.push({ kind: 'stop' });
+      told = this.#loop;
+    }
     await this.ended();
     await this.save(true);
   }
@@ -273,6 +301,7 @@ export class Life {
           this.#hold.committed(report.file);
           this.#catalog.add({ ...report.file, stream: stream.name });
         }
+        if (report.unreadable) ledger.tellMissing();
         if (report.left > 0) return;
         this.restored = true;
         this.retain();
@@ -294,6 +323,7 @@ export class Life {
         assert.ok(failing, report.error);
         return;
       case 'stopped':
+        this.#stopped = true;
         if (!failing) assert.deepEqual(report.unwritten, []);
         return;
       default:
@@ -306,6 +336,7 @@ export class Life {
   }
 
   #wait(ms: number): void {
+    if (this.#files.make()) return;
     // There was nothing to do: were there something now, the recorder would never sleep.
     assert.ok(ms > 0, 'the recorder waits for something that it does not do');
     this.#waits++;

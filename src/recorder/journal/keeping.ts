@@ -16,13 +16,15 @@ export class Keeping {
   readonly #budget: Budget;
   readonly #mayPause: boolean;
   readonly #drain: Drain;
-  readonly #batch: Batch;
+  #batch: Batch;
   readonly #journal: Journal;
   readonly #trial: Trial;
   /** When the oldest row that is not synced has to be. */
   #syncBy = Number.POSITIVE_INFINITY;
   /** Rows of before this sequence are as safe as promised. */
   #safe: number;
+  /** A file is being made of rows that are not as safe: nothing behind them is, until it is there. */
+  #behind = false;
   /** The rest of the batch is not written: too much was. */
   #paused = false;
   /** Of the journal when it last retired: bytes and syncs. */
@@ -63,14 +65,18 @@ export class Keeping {
         () => this.#work(rows, sync),
         () => this.#batch.rows,
       );
-    if (paused) this.#safe = this.#drain.position;
+    if (paused) this.#reach();
     if (!this.#trial.failing) this.#tell();
     return rows || sync;
   }
 
   /** When there is something to do without a new message; `Infinity` for never. */
   deadline(): number {
-    return this.#trial.failing ? this.#trial.deadline : this.#syncBy;
+    if (!this.#trial.failing) return this.#syncBy;
+    // What could not be written may be a file's matter by now.
+    return this.#journal.has(this.#batch) && !this.#journal.dirty
+      ? Number.POSITIVE_INFINITY
+      : this.#trial.deadline;
   }
 
   /** Written and synced since the file before. */
@@ -87,25 +93,44 @@ export class Keeping {
     this.#trial.hurry();
   }
 
-  /** A segment of before, whose rows are in the batch as well. */
-  adopt(segment: string): void {
-    this.#journal.adopt(segment);
+  /** A segment of before; its messages up to this key will be in files of the stream as well. */
+  adopt(segment: string, upTo: number): void {
+    this.#journal.adopt(segment, upTo);
   }
 
-  /** All rows of the batch are in a committed file. */
-  retire(): void {
+  /** A file is made of the batch, and `next`, which is empty, takes its place. */
+  turn(next: Batch): void {
+    const journal = this.#journal;
+    const batch = this.#batch;
+    const isKept =
+      journal.has(batch) &&
+      this.#trial.attempt(
+        () => journal.finish(this.#durability !== 'process'),
+        () => batch.rows,
+      );
+    this.#behind = !isKept && !this.#paused;
+    journal.turn(batch.lastKey);
+    this.#batch = next;
     this.#syncBy = Number.POSITIVE_INFINITY;
-    this.#safe = this.#drain.position;
     this.#paused = false;
+  }
+
+  /** The file is there: it has all rows of before this sequence, with keys up to the last one. */
+  retire(upTo: number, lastKey: number): void {
+    this.#behind = false;
+    this.#safe = Math.max(this.#safe, upTo);
+    const isKept = this.#journal.has(this.#batch);
+    if (isKept) this.#reachIfSynced();
     this.#before = { bytes: this.#journal.bytes, syncs: this.#journal.syncs };
     try {
-      this.#journal.retire();
+      this.#journal.retire(lastKey);
     } catch (error) {
       // It has only rows that are known to be in a file, and is removed with the next, or after the next start.
       const text = `a journal segment of stream ${this.#stream} could not be removed yet: ${textOf(error)}`;
       this.#context.post({ kind: 'remark', text });
     }
-    this.#trial.succeeded();
+    // What could not be written is in the file.
+    if (isKept) this.#trial.succeeded();
     this.#tell();
   }
 
@@ -123,7 +148,17 @@ export class Keeping {
       this.#journal.sync();
       this.#syncBy = Number.POSITIVE_INFINITY;
     }
-    if (this.#durability !== 'strict' || !this.#journal.dirty) this.#safe = this.#drain.position;
+    this.#reachIfSynced();
+  }
+
+  /** All that was taken over is written. */
+  #reachIfSynced(): void {
+    if (this.#durability !== 'strict' || !this.#journal.dirty) this.#reach();
+  }
+
+  /** All that was taken over is as safe as promised. */
+  #reach(): void {
+    if (!this.#behind) this.#safe = this.#drain.position;
   }
 
   /** Until the batch is in a file: what it has meanwhile is as safe as what is in the ring only. */

@@ -41,7 +41,7 @@ function died(disk: MemoryDisk): number[] {
 
 function restart(disk: MemoryDisk, more = keyring, encrypted = true): Rig {
   const rig = new Rig({ disk, firstKey: LATER, keyring: more });
-  rig.add(stream('a', {}, 'process', encrypted), 1024, 1024 * 1024, { seq: 9 });
+  rig.add(stream('a', {}, 'process', encrypted), 1024, 1024 * 1024, { numbers: { next: 9 } });
   return rig.settle();
 }
 
