@@ -5,6 +5,7 @@ import { Broker } from '../broker/broker.js';
 import type { Listener } from '../broker/listeners.js';
 import type { Catalog } from '../catalog/catalog.js';
 import type { Clock } from '../clock/clock.js';
+import { clockFigures } from '../clock/figures.js';
 import { systemTime, type TimeSource } from '../clock/time.js';
 import {
   type Config,
@@ -81,7 +82,7 @@ export class App {
       wall: () => time.wall() / 1000,
       capture: streams.exchange,
       audit,
-      sys: { ...config.sys, version: VERSION },
+      sys: { ...config.sys, version: VERSION, more: () => clockFigures(clock) },
       access,
     });
     streams.onState = (name, state) => this.broker.sys.tell(`streams/${name}/state`, state);

@@ -12,8 +12,11 @@ import { Recorder } from '../recorder/recorder.js';
 import { allocateRing } from '../ring/layout.js';
 import { RingWriter } from '../ring/writer.js';
 import { Keyring } from '../seal/keyring.js';
+import { GapLogs } from '../streams/gap-logs.js';
 import { VERSION } from '../version.js';
 import { knownKeys } from './known-keys.js';
+
+const GAPS_UNSAVED = 'a record of gaps could not be written: answers will not tell what is missing';
 
 /** What was found in the journal of a stream. */
 export interface RecoveredStream {
@@ -21,13 +24,15 @@ export interface RecoveredStream {
   messages: number;
   readonly files: string[];
   tornBytes: number;
+  /** Some could not be read and was set aside, or rows before others are missing: a gap says so from now on. */
+  incomplete: boolean;
 }
 
 /**
  * Does without a broker what its start does: what a process has left in its journals is put into files, temporary files are
- * removed, corrupt ones set aside. The crash stays to be told by the next start. `keyring`: for what is encrypted, which
- * stays so. Rejects with DATA_DIR_UNUSABLE, DATA_DIR_IN_USE, KEY_MISSING, KEY_WRONG, or FLUSH_FAILED: then the journal is as it was,
- * and may be recovered later.
+ * removed, corrupt ones set aside, and what may be missing for it is recorded. The crash stays to be told by the next start.
+ * `keyring`: for what is encrypted, which stays so. Rejects with DATA_DIR_UNUSABLE, DATA_DIR_IN_USE, KEY_MISSING, KEY_WRONG,
+ * or FLUSH_FAILED: then what is in no file yet may be recovered later.
  */
 export async function recoverFolder(
   dataDir: string,
@@ -41,11 +46,20 @@ export async function recoverFolder(
     const catalog = await Catalog.open({ dataDir, fs: files, log, keyring });
     await catalog.load();
     const known = knownKeys(dataDir, catalog, keyring);
-    const { clock } = await ClockStore.open(dataDir, time, files, known, log);
+    const { clock, store, afterCrash } = await ClockStore.open(dataDir, time, files, known, log);
+    const gapLogs = await GapLogs.open({
+      dataDir,
+      catalog,
+      files,
+      log,
+      afterCrash,
+      lastKeyBefore: clock.last,
+    });
+    let gapsSaved = false;
     const found = new Map(
       streams.map((stream): [string, RecoveredStream] => [
         stream,
-        { stream, messages: 0, files: [], tornBytes: 0 },
+        { stream, messages: 0, files: [], tornBytes: 0, incomplete: false },
       ]),
     );
     let ended = () => {};
@@ -65,20 +79,25 @@ export async function recoverFolder(
       log,
       keys: keyring.keys,
       onCommit: () => {},
-      onRestored: (stream, { file, torn, left: segments }) => {
+      onRestored: (stream, restored) => {
+        const { file, torn, unreadable } = restored;
         const one = found.get(stream)!;
         one.tornBytes += torn;
         if (file !== null) {
           one.messages += file.rows;
           one.files.push(file.path);
+          catalog.add({ ...file, stream });
         }
-        if (segments === 0 && --left === 0) ended();
+        one.incomplete ||= unreadable;
+        gapLogs.restored(stream, restored);
+        if (restored.left === 0 && --left === 0) ended();
       },
       onFailure: (stream, _what, text) => failed(new MqttStreamError('FLUSH_FAILED', [stream, text])),
     });
     try {
       for (const name of streams) {
         // Nothing is captured: the smallest ring will do.
+        gapLogs.leave(name);
         const ring = new RingWriter(allocateRing(2, 4096));
         recorder.add(shapeOf(name), ring, catalog.nextSeq(name));
       }
@@ -86,7 +105,11 @@ export async function recoverFolder(
     } finally {
       await recorder.close(1000);
       await catalog.close();
+      gapsSaved = await gapLogs.close();
+      // A stop in order stays one.
+      await store.save(!afterCrash);
     }
+    if (!gapsSaved) throw new MqttStreamError('DATA_DIR_UNUSABLE', [dataDir, GAPS_UNSAVED]);
     return [...found.values()];
   } finally {
     await release();

@@ -56,6 +56,8 @@ export interface Rights {
   mayPublish(topic: string): boolean;
 }
 
+const EVERYTHING = [{ start: 0, end: Number.MAX_SAFE_INTEGER }];
+
 /** What each request gets: messages, files, gaps. */
 export class Answers {
   readonly #parts: AnswerParts;
@@ -80,7 +82,7 @@ export class Answers {
         return { ...answer, files: file === null ? [] : [await this.#described(file, null)] };
       }
       case 'status':
-        return { ...answer, status: this.#parts.status(stream.name) };
+        return { ...answer, status: this.#parts.status(stream.name), ...this.#corrections(EVERYTHING) };
       case 'files': {
         if (!readsAll) throw new MqttStreamError('REQUEST_DENIED', [`read all of stream "${stream.name}"`]);
         const ranges = this.#keys(request);
@@ -194,7 +196,10 @@ export class Answers {
 
   #timing(request: SearchRequest | ReplayRequest | FilesRequest): Pick<Result, 'corrections'> {
     if (request.time === 'key') return {};
-    const keys = this.#keys(request);
+    return this.#corrections(this.#keys(request));
+  }
+
+  #corrections(keys: readonly KeyRange[]): Pick<Result, 'corrections'> {
     if (keys.length === 0) return {};
     const corrections = this.#parts.clock.correctionsWithin(keys[0].start, keys.at(-1)!.end);
     return corrections.some(({ offset }) => offset !== 0) ? { corrections } : {};

@@ -8,6 +8,7 @@ import { EMPTY_RECORD, type GapRecord, readGapRecord } from '../exchange/gap-rec
 import { type Gap, type GapReason, Gaps } from '../exchange/gaps.js';
 import type { Stream } from '../exchange/stream.js';
 import type { Logger } from '../log.js';
+import type { Restored } from '../recorder/protocol.js';
 
 /** Of messages in a file that is gone; not if it is there again, or still. */
 const FILE_GONE: readonly GapReason[] = ['unreadable', 'deleted'];
@@ -28,12 +29,19 @@ export interface GapLogsOptions {
   readonly lastKeyBefore: number;
 }
 
+/** What was found of what the process before has left. */
+type Found = Pick<Restored, 'unreadable' | 'left'>;
+
 /** The gaps of all streams, kept on the disk: also of those that are not running, whose files may turn out corrupt. */
 export class GapLogs {
   readonly #options: GapLogsOptions;
   readonly #logs = new Map<string, GapLog>();
   /** Streams whose records may lack what was dropped or refused in the last moments before a crash. */
   readonly #behind = new Set<string>();
+  /** Where something may be missing of what the process before has left, until all is in files. */
+  readonly #unread = new Map<string, readonly Gap[]>();
+  /** What crashes may have taken of streams that do not begin: told by the next start. */
+  readonly #untold = new Map<string, Gap>();
 
   private constructor(options: GapLogsOptions) {
     this.#options = options;
@@ -61,30 +69,25 @@ export class GapLogs {
    */
   begin({ gaps, holdsPublishers, name }: Stream): void {
     const { afterCrash, lastKeyBefore: end } = this.#options;
-    const filed = this.#lastFiled(name, end);
-    // Without any record there was nothing to tell, or it was made by a version that kept none.
-    const settled = gaps.settled ?? (this.#behind.has(name) ? -1 : filed);
-    if (!holdsPublishers) this.#behind.add(name);
-    const start = (this.#behind.has(name) ? settled : Math.max(filed, settled)) + 1;
+    const start = this.#unknownFrom(name, holdsPublishers);
     if (afterCrash && start <= end) gaps.insert({ start, end, messages: null, reason: 'crash' });
     gaps.begin(end);
   }
 
+  /** Instead of `begin`: what was left of a stream is put into files, and the crash stays to be told by its next start. */
+  leave(stream: string): void {
+    const { lastKeyBefore: end } = this.#options;
+    const start = this.#unknownFrom(stream);
+    if (start <= end) this.#untold.set(stream, { start, end, messages: null, reason: 'crash' });
+  }
+
   /**
-   * What was left of a stream is in files: what crashes took begins behind them. `incomplete`: some could not be read, so
-   * between them something may be missing, too.
+   * What the process before has left of a stream comes back, a segment at a time; what was found is in the catalogue. When
+   * `left` is 0 it is known what may be missing before the end, and the rest is what crashes took.
    */
-  narrow({ gaps, name }: Stream, incomplete: boolean): void {
-    for (const gap of gaps.known().gaps.filter(({ reason }) => reason === 'crash')) {
-      const { start, end } = gap;
-      const filed = this.#lastFiled(name, end);
-      if (filed < start) continue;
-      const left: Gap[] = [];
-      if (incomplete || this.#behind.has(name))
-        left.push({ start, end: filed, messages: null, reason: 'unknown' });
-      if (filed < end) left.push({ ...gap, start: filed + 1 });
-      gaps.replace(gap, left);
-    }
+  restored(stream: string, { unreadable, left }: Found): void {
+    if (unreadable) this.#incomplete(stream);
+    if (left === 0) this.#narrow(stream);
   }
 
   /** All files of a stream are listed: what was restored by hand, or made again, is no gap any more. */
@@ -113,6 +116,40 @@ export class GapLogs {
   async close(): Promise<boolean> {
     const saved = await Promise.all([...this.#logs.values()].map((log) => log.close()));
     return saved.every((done) => done);
+  }
+
+  /** Nobody finds it again. So it is told at once, of all that crashes may have taken, until `#narrow` knows better. */
+  #incomplete(stream: string): void {
+    if (this.#unread.has(stream)) return;
+    const gaps = this.of(stream);
+    const unread: Gap[] = this.#crashes(stream)
+      .filter(({ start, end }) => !isUnknown(gaps, start, end))
+      .map((gap) => ({ ...gap, reason: 'unknown' }));
+    this.#unread.set(stream, unread);
+    for (const gap of unread) gaps.insert(gap);
+  }
+
+  /**
+   * What was left of a stream is in files: what crashes took begins behind them. Between them something may be missing, too,
+   * if some was not to be read, or the record is behind.
+   */
+  #narrow(stream: string): void {
+    const gaps = this.of(stream);
+    for (const gap of this.#unread.get(stream) ?? []) {
+      const filed = this.#lastFiled(stream, gap.end);
+      if (filed >= gap.start) gaps.replace(gap, [{ ...gap, end: filed }]);
+      // The crash tells it.
+      else if (this.#options.afterCrash) gaps.replace(gap, []);
+    }
+    this.#unread.delete(stream);
+    for (const gap of this.#crashes(stream)) {
+      const { start, end } = gap;
+      const filed = this.#lastFiled(stream, end);
+      if (filed < start) continue;
+      if (this.#behind.has(stream) && !isUnknown(gaps, start, filed))
+        gaps.insert({ start, end: filed, messages: null, reason: 'unknown' });
+      gaps.replace(gap, filed < end ? [{ ...gap, start: filed + 1 }] : []);
+    }
   }
 
   async #read(stream: string): Promise<void> {
@@ -178,6 +215,22 @@ export class GapLogs {
     if (!known) gaps.insert({ start, end, messages: rows, reason: 'unreadable' });
   }
 
+  /** The first key that may be neither in a file nor among the gaps. */
+  #unknownFrom(stream: string, holdsPublishers = true): number {
+    const filed = this.#lastFiled(stream, this.#options.lastKeyBefore);
+    // Without any record there was nothing to tell, or it was made by a version that kept none.
+    const settled = this.of(stream).settled ?? (this.#behind.has(stream) ? -1 : filed);
+    if (!holdsPublishers) this.#behind.add(stream);
+    return (this.#behind.has(stream) ? settled : Math.max(filed, settled)) + 1;
+  }
+
+  /** What crashes may have taken of a stream. */
+  #crashes(stream: string): readonly Gap[] {
+    const { gaps } = this.of(stream).known();
+    const untold = this.#untold.get(stream);
+    return [...gaps.filter(({ reason }) => reason === 'crash'), ...(untold === undefined ? [] : [untold])];
+  }
+
   /** The last key of the files that end by `key`; -1: there is none. */
   #lastFiled(stream: string, key: number): number {
     const file = this.#options.catalog.files(stream).findLast(({ lastKey }) => lastKey <= key);
@@ -187,6 +240,13 @@ export class GapLogs {
   #path(stream: string): string {
     return join(this.#options.dataDir, streamFolder(stream), GAPS_FILE);
   }
+}
+
+/** It is told already that messages of this time may be missing. */
+function isUnknown(gaps: Gaps, start: number, end: number): boolean {
+  return gaps
+    .within([{ start, end }])
+    .some((gap) => gap.reason === 'unknown' && gap.start <= start && gap.end >= end);
 }
 
 /** There is a file of these keys. One that has more may be made of its neighbours. */

@@ -22,8 +22,6 @@ export class Recovery {
   #finish = () => {};
   readonly #stream: Stream;
   readonly #gapLogs: GapLogs;
-  /** Some of it could not be read. */
-  #unreadable = false;
 
   /** `recorded`: it may have a journal. */
   constructor(stream: Stream, gapLogs: GapLogs, recorded: boolean) {
@@ -40,15 +38,16 @@ export class Recovery {
   }
 
   /** True: that was the last of what the process before has left. */
-  found({ file, torn, left, unreadable }: Restored): boolean {
+  found(found: Restored): boolean {
     const { report } = this;
-    this.#unreadable ||= unreadable;
+    const { file, torn, left } = found;
     report.messages += file?.rows ?? 0;
     report.files += file === null ? 0 : 1;
     report.tornBytes += torn;
     // What a thread of this process has left says nothing of the process before.
-    if (left > 0 || !report.running) return false;
-    this.#gapLogs.narrow(this.#stream, this.#unreadable);
+    if (!report.running) return false;
+    this.#gapLogs.restored(this.#stream.name, found);
+    if (left > 0) return false;
     this.#stream.recovering = false;
     report.running = false;
     report.lostAtMostMs = this.#gapLogs.crashMs(this.#stream);

@@ -23,6 +23,11 @@ async function drive(app: App, time: FakeTime, ...payloads: string[]): Promise<v
 /** Within what is not corrected. */
 const near = (a: number, b: number) => Math.abs(a - b) <= 51_000;
 
+/** The latest of `$SYS/broker/clock/...`: state, offset, corrections. */
+function toldOf(app: App): string[] {
+  return [...app.broker.sys.values.matching('$SYS/broker/clock/+')].map(({ payload }) => payload.toString());
+}
+
 /** What the statement in docs/time.md finds: payload and wall time. */
 async function bySql(dataDir: string): Promise<[string, number][]> {
   const [, sql] = /```sql\n(.*?)```/s.exec(await readFile(resolve('docs/time.md'), 'utf8'))!;
@@ -63,6 +68,18 @@ test('boot at 1970 and GPS later: found where it was, kept over restarts and ret
     { from: 2 * SECOND, offset: TODAY },
   ]);
   assert.equal((await app.request('files', { ...asked, time: 'key' })).corrections, undefined);
+  // Whoever has keys only can ask how they become wall time.
+  assert.deepEqual(
+    (await app.request('status', asked)).corrections,
+    app.clock.corrections.map(({ from, offset }) => ({ from, offset })),
+  );
+  assert.deepEqual(toldOf(app), ['doubtful', '0.000000', '1']);
+  app.broker.sys.tree.publish();
+  assert.deepEqual(toldOf(app), [
+    'trusted',
+    `${TODAY / SECOND}.000000`,
+    `${app.clock.corrections.length - 1}`,
+  ]);
   await app.close();
 
   // Keys are of the day now, and the files before are not 56 years old.

@@ -51,6 +51,7 @@ test('recover puts the journal into a file; the next start finds all of it, and 
     messages: 0,
     files: [],
     tornBytes: 0,
+    incomplete: false,
   });
   const { app } = await started(t, configOf(copy, { streams }));
   const { payloads, gaps } = await replayed(app);
@@ -59,6 +60,44 @@ test('recover puts the journal into a file; the next start finds all of it, and 
     gaps.map(({ reason }) => reason),
     ['crash'],
   );
+});
+
+test('recover: a segment that is none is set aside, and the next start tells that something may be missing', async (t) => {
+  const { copy, streams } = await withJournal(t);
+  // Before the one with messages.
+  const segment = '0000000001.journal';
+  assert.deepEqual(await readdir(journalOf(copy)), ['0000000002.journal']);
+  await writeFile(join(journalOf(copy), segment), Buffer.alloc(4096));
+  const { code, out } = await run('recover', copy);
+  assert.equal(code, 0);
+  assert.equal(
+    out[0],
+    'vehicle: 5 messages recovered; others are missing or could not be read, and a gap "unknown" tells it',
+  );
+  assert.deepEqual(await readdir(journalOf(copy)), [`${segment}.corrupt`]);
+  for (let i = 0; i < 2; i++) {
+    const { app } = await started(t, configOf(copy, { streams }));
+    const { keys, gaps } = await replayed(app);
+    assert.deepEqual(
+      gaps.map(({ start, reason }) => [start, reason]),
+      [
+        [keys[2]! + 1, 'unknown'],
+        [keys[7]! + 1, 'crash'],
+      ],
+    );
+    assert.equal(gaps[0]!.end, keys[7]);
+    await app.close();
+  }
+});
+
+test('recover of what ended in order makes no crash of it', async (t) => {
+  const dataDir = await temporaryFolder(t);
+  const { app } = await started(t, configOf(dataDir));
+  await publishMany(app, 'a', 3);
+  await app.close();
+  assert.equal((await run('recover', dataDir)).code, 0);
+  const { app: next } = await started(t, configOf(dataDir));
+  assert.deepEqual((await replayed(next)).gaps, []);
 });
 
 test('recover: not while somebody has the folder, and not what is no data folder', async (t) => {

@@ -18,6 +18,9 @@ function gap(start: number, end: number, reason: GapReason, messages: number | n
   return { start, end, messages, reason };
 }
 
+/** The last segment that was left, or none. */
+const LAST = { unreadable: false, left: 0 };
+
 interface Life {
   readonly afterCrash?: boolean;
   readonly lastKeyBefore?: number;
@@ -32,12 +35,13 @@ async function world(t: TestContext) {
   const path = join(dataDir, FOLDER, 'gaps.log');
   const log = new MemoryLog();
   let seq = 0;
-  const life = async ({
-    afterCrash = false,
-    lastKeyBefore = 0,
-    whenFull = 'flush',
-    filed = [],
-  }: Life = {}) => {
+  /** The stream does not begin. */
+  const offline = async (how: Life = {}) => {
+    const opened = await open(how);
+    opened.gapLogs.leave('a');
+    return opened;
+  };
+  const open = async ({ afterCrash = false, lastKeyBefore = 0, filed = [] }: Life) => {
     const catalog = await Catalog.open({ dataDir, fs: files, log: log.log });
     const add = (firstKey: number, lastKey: number) => {
       const name = fileName(firstKey, lastKey, ++seq);
@@ -46,13 +50,17 @@ async function world(t: TestContext) {
     };
     for (const [firstKey, lastKey] of filed) add(firstKey, lastKey);
     const options: GapLogsOptions = { dataDir, catalog, files, log: log.log, afterCrash, lastKeyBefore };
-    const gapLogs = await GapLogs.open(options);
+    return { add, catalog, gapLogs: await GapLogs.open(options) };
+  };
+  const life = async (how: Life = {}) => {
+    const { whenFull = 'flush' } = how;
+    const { add, catalog, gapLogs } = await open(how);
     const ring = { messages: 8, bytes: 4096, whenFull };
     const stream = new Stream({ name: 'a', topics: ['#'], exclude: [], ring }, gapLogs.of('a'));
     gapLogs.begin(stream);
     return { add, catalog, gapLogs, stream, gaps: () => stream.gapsWithin(EVERYTHING) };
   };
-  return { dataDir, life, log, path };
+  return { dataDir, life, log, offline, path };
 }
 
 test('what is missing stays missing over restarts, reason by reason', async (t) => {
@@ -92,13 +100,13 @@ test('a crash is on the disk as soon as it is known, and what is recovered makes
   assert.deepEqual(again.gaps(), [gap(41, 100, 'crash'), gap(141, 200, 'crash')]);
   again.add(61, 90);
   again.add(141, 150);
-  again.gapLogs.narrow(again.stream, false);
+  again.gapLogs.restored('a', LAST);
   const left = [gap(91, 100, 'crash'), gap(151, 200, 'crash')];
   assert.deepEqual(again.gaps(), left);
   // Once more changes nothing.
-  again.gapLogs.narrow(again.stream, false);
+  again.gapLogs.restored('a', LAST);
   again.add(201, 300);
-  again.gapLogs.narrow(again.stream, false);
+  again.gapLogs.restored('a', LAST);
   assert.deepEqual(again.gaps(), left);
   await again.gapLogs.close();
   assert.deepEqual((await life({ lastKeyBefore: 300 })).gaps(), left);
@@ -106,23 +114,106 @@ test('a crash is on the disk as soon as it is known, and what is recovered makes
 
 test('a crash of which all is recovered is no gap', async (t) => {
   const { life } = await world(t);
-  const { add, gapLogs, gaps, stream } = await life({ afterCrash: true, lastKeyBefore: 100 });
+  const { add, gapLogs, gaps } = await life({ afterCrash: true, lastKeyBefore: 100 });
   assert.deepEqual(gaps(), [gap(0, 100, 'crash')]);
   add(0, 100);
-  gapLogs.narrow(stream, false);
+  gapLogs.restored('a', LAST);
   assert.deepEqual(gaps(), []);
 });
 
 test('a segment that could not be read leaves it open what is missing before the last one that could', async (t) => {
   const { life } = await world(t);
-  const { add, gapLogs, gaps, stream } = await life({
+  const { add, gapLogs, gaps } = await life({
     afterCrash: true,
     lastKeyBefore: 100,
     filed: [[1, 40]],
   });
   add(60, 80);
-  gapLogs.narrow(stream, true);
+  gapLogs.restored('a', { ...LAST, unreadable: true });
   assert.deepEqual(gaps(), [gap(41, 80, 'unknown'), gap(81, 100, 'crash')]);
+});
+
+test('what could not be read is on the disk at once: the next process does not find it again', async (t) => {
+  const { life } = await world(t);
+  const first = await life({ afterCrash: true, lastKeyBefore: 100, filed: [[1, 40]] });
+  first.gapLogs.restored('a', { unreadable: true, left: 2 });
+  await first.gapLogs.close();
+  const next = await life({
+    afterCrash: true,
+    lastKeyBefore: 200,
+    filed: [
+      [1, 40],
+      [60, 80],
+    ],
+  });
+  next.add(120, 130);
+  next.gapLogs.restored('a', LAST);
+  assert.deepEqual(next.gaps(), [gap(41, 100, 'unknown'), gap(81, 100, 'crash'), gap(131, 200, 'crash')]);
+});
+
+for (const whenFull of ['flush', 'drop-oldest'] as const) {
+  test(`${whenFull}: without a start, what is missing is recorded, and the crash is left to the start`, async (t) => {
+    const { offline, life } = await world(t);
+    const first = await life({ whenFull });
+    first.stream.gaps.settle(50);
+    await first.gapLogs.close();
+    const filed: [number, number][] = [[1, 40]];
+    const { gapLogs, add } = await offline({ afterCrash: true, lastKeyBefore: 100, filed });
+    gapLogs.restored('a', { unreadable: true, left: 1 });
+    add(60, 80);
+    gapLogs.restored('a', LAST);
+    await gapLogs.close();
+    const { gaps, gapLogs: next } = await life({
+      whenFull,
+      afterCrash: true,
+      lastKeyBefore: 120,
+      filed: [...filed, [60, 80]],
+    });
+    next.restored('a', LAST);
+    assert.deepEqual(gaps(), [gap(51, 80, 'unknown'), gap(81, 120, 'crash')]);
+  });
+}
+
+test('without a start: rows that are missing before those of a file', async (t) => {
+  const { offline, life } = await world(t);
+  const { gapLogs, add } = await offline({ afterCrash: true, lastKeyBefore: 100, filed: [[1, 40]] });
+  add(60, 80);
+  gapLogs.restored('a', { unreadable: true, left: 0 });
+  await gapLogs.close();
+  const { gaps, gapLogs: next } = await life({
+    afterCrash: true,
+    lastKeyBefore: 120,
+    filed: [
+      [1, 40],
+      [60, 80],
+    ],
+  });
+  next.restored('a', LAST);
+  assert.deepEqual(gaps(), [gap(41, 80, 'unknown'), gap(81, 120, 'crash')]);
+});
+
+test('without a start: a record with a torn end may be written, and what it did not tell is told', async (t) => {
+  const { offline, life, path } = await world(t);
+  const first = await life();
+  first.stream.gaps.settle(50);
+  await first.gapLogs.close();
+  await writeFile(path, '01234567 {"settled":80,"forg', { flag: 'a' });
+  const { gapLogs } = await offline({ afterCrash: true, lastKeyBefore: 100, filed: [[1, 90]] });
+  gapLogs.restored('a', LAST);
+  await gapLogs.close();
+  const { gaps, gapLogs: next } = await life({ afterCrash: true, lastKeyBefore: 100, filed: [[1, 90]] });
+  next.restored('a', LAST);
+  assert.deepEqual(gaps(), [gap(51, 90, 'unknown'), gap(91, 100, 'crash')]);
+});
+
+test('without a start and a crash: what was left and cannot be read may be all behind the files', async (t) => {
+  const { offline, life } = await world(t);
+  const { gapLogs } = await offline({ lastKeyBefore: 100, filed: [[1, 40]] });
+  gapLogs.restored('a', { unreadable: true, left: 0 });
+  await gapLogs.close();
+  const { gaps, gapLogs: next } = await life({ lastKeyBefore: 100, filed: [[1, 40]] });
+  next.restored('a', LAST);
+  assert.deepEqual(gaps(), [gap(41, 100, 'unknown')]);
 });
 
 for (const whenFull of ['drop-oldest', 'reject'] as const) {
@@ -131,7 +222,7 @@ for (const whenFull of ['drop-oldest', 'reject'] as const) {
     const first = await life({ whenFull });
     first.stream.gaps.settle(50);
     await first.gapLogs.close();
-    const { gapLogs, gaps, stream } = await life({
+    const { gapLogs, gaps } = await life({
       whenFull,
       afterCrash: true,
       lastKeyBefore: 100,
@@ -140,7 +231,7 @@ for (const whenFull of ['drop-oldest', 'reject'] as const) {
         [51, 90],
       ],
     });
-    gapLogs.narrow(stream, false);
+    gapLogs.restored('a', LAST);
     assert.deepEqual(gaps(), [gap(51, 90, 'unknown'), gap(91, 100, 'crash')]);
   });
 }
@@ -152,8 +243,8 @@ test('a torn end: all it may have held lies behind what is settled', async (t) =
   first.stream.gaps.settle(50);
   await first.gapLogs.close();
   await writeFile(path, '01234567 {"settled":80,"forg', { flag: 'a' });
-  const { gapLogs, gaps, stream } = await life({ afterCrash: true, lastKeyBefore: 100, filed: [[1, 90]] });
-  gapLogs.narrow(stream, false);
+  const { gapLogs, gaps } = await life({ afterCrash: true, lastKeyBefore: 100, filed: [[1, 90]] });
+  gapLogs.restored('a', LAST);
   const known = [gap(5, 5, 'too-large', 1), gap(51, 90, 'unknown'), gap(91, 100, 'crash')];
   assert.deepEqual(gaps(), known);
   await gapLogs.close();
@@ -231,13 +322,13 @@ test('what was being refused when it crashed may be more than the record tells',
   first.stream.gaps.settle(50);
   first.stream.gaps.add(55, 'too-large', false);
   await first.gapLogs.close();
-  const { gapLogs, gaps, stream } = await life({ afterCrash: true, lastKeyBefore: 100, filed: [[1, 90]] });
-  gapLogs.narrow(stream, false);
+  const { gapLogs, gaps } = await life({ afterCrash: true, lastKeyBefore: 100, filed: [[1, 90]] });
+  gapLogs.restored('a', LAST);
   const known = [gap(51, 90, 'unknown'), gap(55, 55, 'too-large', 1), gap(91, 100, 'crash')];
   assert.deepEqual(gaps(), known);
   await gapLogs.close();
   // A crash of which nothing is missing for sure is nothing that grows.
   const next = await life({ afterCrash: true, lastKeyBefore: 200, filed: [[1, 150]] });
-  next.gapLogs.narrow(next.stream, false);
+  next.gapLogs.restored('a', LAST);
   assert.deepEqual(next.gaps(), [...known, gap(151, 200, 'crash')]);
 });
