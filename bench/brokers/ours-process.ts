@@ -2,8 +2,8 @@
 
 import { type App, createApp } from '../../src/app/app.js';
 import type { ConfigInput } from '../../src/config/schema.js';
-import type { StreamState } from '../../src/streams/disk-policy.js';
 import type { GapReason } from '../../src/exchange/gaps.js';
+import type { StreamState } from '../../src/streams/disk-policy.js';
 import { serve } from '../child.js';
 import { exactNow } from '../load/plan.js';
 
