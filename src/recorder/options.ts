@@ -18,7 +18,7 @@ export interface RecorderOptions {
   readonly corrections: readonly Correction[];
   /** Of the program, for the files' metadata. */
   readonly version?: string;
-  /** Of the worker's thread. */
+  /** Of the thread that makes files. */
   readonly nice?: number;
   /** Bytes of the disk that are left free; 0 if left out. */
   readonly reserve?: number;

@@ -57,7 +57,7 @@ export interface WorkerStart {
   readonly corrections: readonly Correction[];
   readonly version: string;
   readonly doorbell: SharedArrayBuffer;
-  /** Of the thread, where the system has one for a thread. */
+  /** Of the thread that makes files, where the system has one for a thread. */
   readonly nice: number;
   readonly keys: readonly NamedKey[];
   /** Whether encrypted files are sent decrypted. */

@@ -3,7 +3,6 @@ import { performance } from 'node:perf_hooks';
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { MqttStreamError } from '../errors.js';
 import { Keyring } from '../seal/keyring.js';
-import { yieldToOthers } from '../thread-priority.js';
 import { DoorbellBed } from './doorbell.js';
 import { ThreadFiles } from './files/thread-files.js';
 import { RecorderLoop } from './loop.js';
@@ -16,9 +15,6 @@ const port = parentPort;
 if (port === null) throw new MqttStreamError('INTERNAL', ['the recorder was started outside a worker']);
 const { files, start } = workerData as { readonly files: MessagePort; readonly start: WorkerStart };
 const post = (report: Report) => port.postMessage(report);
-
-const text = yieldToOthers(start.nice);
-if (text !== null) post({ kind: 'remark', text });
 
 const disk = await loadDisk(start.modules);
 
