@@ -22,6 +22,8 @@ export interface GapLogsOptions {
   readonly dataDir: string;
   readonly catalog: Catalog;
   readonly files: GapLogsFiles;
+  /** See `GapLogOptions`. */
+  readonly after: (ms: number, callback: () => void) => () => void;
   readonly log: Logger;
   readonly afterCrash: boolean;
   /** No key up to this one was given by this process. */
@@ -154,7 +156,7 @@ export class GapLogs {
   }
 
   #add(stream: string, gaps: Gaps, length: number | null): GapLog {
-    const { files, log } = this.#options;
+    const { after, files, log } = this.#options;
     const gapLog = new GapLog({
       path: this.#path(stream),
       gaps,
@@ -194,13 +196,6 @@ function isListed(catalog: Catalog, stream: string, start: number, end: number):
   return catalog
     .files(stream, [{ start, end }])
     .some(({ firstKey, lastKey }) => firstKey === start && lastKey === end);
-}
-
-function after(ms: number, callback: () => void): () => void {
-  const timer = setTimeout(callback, ms);
-  // The end of the process writes it, too.
-  timer.unref();
-  return () => clearTimeout(timer);
 }
 
 function unlessNone<Value>(value: Value): (error: NodeJS.ErrnoException) => Value {

@@ -90,7 +90,7 @@ export class Streams {
   static async start(options: StreamsOptions): Promise<Streams> {
     const streams = new Streams(options);
     const { bootId, clock, dataDir, keyring, log, reserve, recorderModules: modules, sentOpen } = options;
-    streams.#gapLogs = await GapLogs.open({ ...options, lastKeyBefore: clock.last });
+    streams.#gapLogs = await GapLogs.open({ ...options, after, lastKeyBefore: clock.last });
     streams.#recorder = await Recorder.start({
       dataDir,
       bootId,
@@ -410,4 +410,11 @@ export class Streams {
       })
       .catch((error: unknown) => log.error({ stream: name, err: error }, 'old files could not be deleted'));
   }
+}
+
+/** Nothing to stay alive for: the end of the process writes gaps, too. */
+function after(ms: number, callback: () => void): () => void {
+  const timer = setTimeout(callback, ms);
+  timer.unref();
+  return () => clearTimeout(timer);
 }

@@ -45,7 +45,12 @@ async function world(t: TestContext) {
       catalog.add({ ...entry, rows: 1, bytes: 1, sha256: null, rawBytes: 1 });
     };
     for (const [firstKey, lastKey] of filed) add(firstKey, lastKey);
-    const options: GapLogsOptions = { dataDir, catalog, files, log: log.log, afterCrash, lastKeyBefore };
+    const after = (ms: number, callback: () => void) => {
+      const timer = setTimeout(callback, ms).unref();
+      return () => clearTimeout(timer);
+    };
+    const known = { afterCrash, lastKeyBefore };
+    const options: GapLogsOptions = { dataDir, catalog, files, log: log.log, after, ...known };
     const gapLogs = await GapLogs.open(options);
     const ring = { messages: 8, bytes: 4096, whenFull };
     const stream = new Stream({ name: 'a', topics: ['#'], exclude: [], ring }, gapLogs.of('a'));

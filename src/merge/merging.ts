@@ -1,8 +1,8 @@
 /** One file out of several, made in the thread that merges. */
-import * as files from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FileEntry } from '../catalog/entry.js';
 import { type Footer, readFooter } from '../catalog/footer.js';
+import type { CatalogFs } from '../catalog/place.js';
 import { textOf } from '../errors.js';
 import { messagesOf } from '../query/batch.js';
 import { scanFile } from '../query/file-scan.js';
@@ -23,6 +23,8 @@ const LEFT = 128 * 1024 * 1024;
 export interface MergeContext {
   readonly dataDir: string;
   readonly version: string;
+  /** Sources are read through it. */
+  readonly fs: Pick<CatalogFs, 'open'>;
   readonly disk: Disk;
   readonly room: Room;
   readonly encoder: Encoder;
@@ -41,7 +43,7 @@ export async function merge(context: MergeContext, job: MergeJob): Promise<Merge
   for (const file of job.files) {
     const mark = batch.mark();
     try {
-      const footer = await readFooter(join(context.dataDir, file.path), files, context.sealing.keyring);
+      const footer = await readFooter(join(context.dataDir, file.path), context.fs, context.sealing.keyring);
       if (footer === null) throw new Error('it is no file of the recorder');
       if (!(await readRows(context, file, rows, () => batch.rawBytes <= job.rawBytes))) {
         batch.rollback(mark);
@@ -65,7 +67,7 @@ export async function merge(context: MergeContext, job: MergeJob): Promise<Merge
 
 /** False: with all its rows there would be more than fits. Throws for whatever is not as the catalogue has it. */
 async function readRows(
-  { dataDir, sealing }: MergeContext,
+  { dataDir, fs, sealing }: MergeContext,
   file: FileEntry,
   rows: RowWriter,
   fits: () => boolean,
@@ -74,7 +76,7 @@ async function readRows(
   let count = 0;
   let first = Number.NaN;
   let last = Number.NaN;
-  for await (const found of scanFile(query, new AbortController().signal, sealing.keyring)) {
+  for await (const found of scanFile(query, new AbortController().signal, sealing.keyring, fs)) {
     if (count === 0) first = found.keys[0];
     last = found.keys[found.keys.length - 1];
     count += found.keys.length;

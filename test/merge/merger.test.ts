@@ -43,7 +43,15 @@ class Rig {
     this.catalog = catalog;
     this.work = (job) =>
       merge(
-        { dataDir, version: '1', disk: quickDisk, room: anyRoom, encoder: parquetEncoder, sealing: SEALING },
+        {
+          dataDir,
+          version: '1',
+          fs: files,
+          disk: quickDisk,
+          room: anyRoom,
+          encoder: parquetEncoder,
+          sealing: SEALING,
+        },
         job,
       );
     let running = 0;
