@@ -348,7 +348,7 @@ export class App {
     });
     for (const stream of config.streams) this.streams.add(stream);
     // A large journal takes longer, and answers say so.
-    await this.streams.restored(RESTORE_MS);
+    await Promise.all([this.streams.begun(), this.streams.restored(RESTORE_MS)]);
     await bridges.open();
     this.#bridges = bridges;
     this.broker.events.onRequest = ({ topic, payload, properties }, who, allowed) => {

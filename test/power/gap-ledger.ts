@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import type { Gap } from '../../src/exchange/gaps.js';
+
+/** What was said of messages that are missing: it survives everything, too. */
+export class GapLedger {
+  /** Counted ones that were on the disk, by start and reason. */
+  readonly #saved = new Map<string, Gap>();
+  /** Keys of what this process did not capture. */
+  #refused: number[] = [];
+  /** How often all gaps were on the disk. */
+  saves = 0;
+
+  /** Another process begins: of what the one before refused it may not know. */
+  begin(): void {
+    this.#refused = [];
+  }
+
+  refuse(key: number): void {
+    this.#refused.push(key);
+  }
+
+  /** These are on the disk. */
+  save(gaps: readonly Gap[]): void {
+    this.saves++;
+    for (const gap of gaps) if (gap.messages !== null) this.#saved.set(`${gap.start} ${gap.reason}`, { ...gap });
+  }
+
+  /** It was none after all. */
+  withdraw({ start, reason }: Gap): void {
+    this.#saved.delete(`${start} ${reason}`);
+  }
+
+  /**
+   * `gaps` is what is told: throws if a missing message is not among them, or a gap that was on the disk. `forgotten`: up to this
+   * key nobody tells.
+   */
+  expect(gaps: readonly Gap[], missing: readonly number[], forgotten: number): void {
+    for (const key of [...missing, ...this.#refused]) {
+      if (key <= forgotten) continue;
+      assert.ok(
+        gaps.some(({ start, end }) => start <= key && key <= end),
+        `row ${key} is missing and no gap tells of it`,
+      );
+    }
+    for (const [id, { start, end, messages, reason }] of this.#saved) {
+      if (end <= forgotten) this.#saved.delete(id);
+      else {
+        assert.ok(
+          gaps.some(
+            (gap) =>
+              gap.reason === 'unknown' ? gap.start <= start && gap.end >= end :
+              gap.start === start && gap.reason === reason && gap.end >= end && gap.messages! >= messages!,
+          ),
+          `the gap ${reason} of ${messages} messages from ${start} on was saved and is not told`,
+        );
+      }
+    }
+  }
+}

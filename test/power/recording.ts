@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict';
+import type { Clock } from '../../src/clock/clock.js';
+import { StreamHold } from '../../src/recorder/hold.js';
+import { RecorderLoop } from '../../src/recorder/loop.js';
+import { isPoison } from '../../src/recorder/parquet.js';
+import type { Control, Report } from '../../src/recorder/protocol.js';
+import { Room } from '../../src/recorder/room.js';
+import { Timeline } from '../../src/recorder/timeline.js';
+import type { RingWriter } from '../../src/ring/writer.js';
+import { DATA_DIR, type Surroundings } from './setup.js';
+
+/** More than there can be to do at one time. */
+const MOST_TURNS = 10_000;
+
+/** The recorder's thread, a turn at a time; when it ends, another one goes on where it has ended. */
+export class Recording {
+  readonly hold: StreamHold;
+  readonly #around: Surroundings;
+  readonly #clock: Clock;
+  readonly #report: (report: Report) => void;
+  readonly #replaced: () => void;
+  readonly #controls: Control[] = [];
+  #loop: RecorderLoop;
+  #poisoned = false;
+  #waits = 0;
+
+  constructor(
+    around: Surroundings,
+    clock: Clock,
+    ring: RingWriter,
+    seq: number,
+    report: (report: Report) => void,
+    replaced: () => void,
+  ) {
+    this.#around = around;
+    this.#clock = clock;
+    this.#report = report;
+    this.#replaced = replaced;
+    this.hold = new StreamHold(around.stream, ring, seq);
+    this.#loop = this.#begin();
+  }
+
+  post(control: Control): void {
+    this.#controls.push(control);
+  }
+
+  /** The encoder is beyond use when it is needed next. */
+  poison(): void {
+    this.#poisoned = true;
+  }
+
+  /** It does one thing. */
+  turn(): void {
+    const { disk } = this.#around;
+    try {
+      this.#loop.turn();
+    } catch (error) {
+      if (disk.dead) return;
+      if (!isPoison(error)) throw error;
+      assert.equal(this.hold.reclaim(), 0);
+      this.#loop = this.#begin();
+      this.#replaced();
+    }
+  }
+
+  /** It does all there is to do now. */
+  settle(): void {
+    const { disk } = this.#around;
+    let turns = 0;
+    for (const before = this.#waits; this.#waits === before && !disk.dead; ) {
+      assert.ok(turns++ < MOST_TURNS, 'the recorder finds work without end');
+      this.turn();
+    }
+  }
+
+  #begin(): RecorderLoop {
+    const { disk, encoder, keyring, reserve, time } = this.#around;
+    this.#controls.length = 0;
+    this.#controls.push(this.hold.control());
+    const clock = this.#clock;
+    return new RecorderLoop({
+      disk,
+      room: new Room(disk, DATA_DIR, reserve),
+      encoder: {
+        encode: (...given) => {
+          if (!this.#poisoned) return encoder.encode(...given);
+          this.#poisoned = false;
+          throw Object.assign(new Error('unreachable'), { name: 'RuntimeError' });
+        },
+      },
+      sealing: { keyring, sentOpen: false },
+      dataDir: DATA_DIR,
+      bootId: time.bootId,
+      version: '1',
+      timeline: new Timeline(clock.base, clock.corrections),
+      bed: {
+        mark: () => 0,
+        nap: (_mark, ms) => this.#wait(ms),
+        sleep: (_mark, ms, pending) => {
+          if (!pending()) this.#wait(ms);
+        },
+      },
+      now: () => time.uptime / 1000,
+      receive: () => this.#controls.shift(),
+      post: (report) => {
+        // What comes after the cut reaches nobody.
+        if (!disk.dead) this.#report(report);
+      },
+    });
+  }
+
+  #wait(ms: number): void {
+    // There was nothing to do: were there something now, the recorder would never sleep.
+    assert.ok(ms > 0, 'the recorder waits for something that it does not do');
+    this.#waits++;
+  }
+}
