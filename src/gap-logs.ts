@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Catalog } from './catalog/catalog.js';
 import type { DroppedFile } from './catalog/entry.js';
 import { GAPS_FILE, isStreamName, STREAMS_FOLDER, streamFolder } from './catalog/naming.js';
@@ -138,10 +138,29 @@ export class GapLogs {
     // After a crash `settled` says from where on something may be missing.
     const damaged = record.damaged > 0 || (record.torn && !afterCrash);
     this.#add(stream, gaps, damaged ? null : length);
-    if (record.torn || record.growing) this.#behind.add(stream);
+    if (record.torn || record.growing || (afterCrash && !(await this.#syncNewest(stream))))
+      this.#behind.add(stream);
     if (!damaged) return;
     gaps.insert({ start: 0, end: lastKeyBefore, messages: null, reason: 'unknown' });
     await this.#setAside(stream, path);
+  }
+
+  /**
+   * A file whose process died before it was durable tells what is missing only once it is. False: a power cut may still
+   * take it.
+   */
+  async #syncNewest(stream: string): Promise<boolean> {
+    const { catalog, dataDir, files, log } = this.#options;
+    const newest = catalog.files(stream).at(-1);
+    if (newest === undefined) return true;
+    try {
+      const folder = await files.open(dirname(join(dataDir, newest.path)), 'r');
+      await folder.sync().finally(() => folder.close());
+      return true;
+    } catch (error) {
+      log.error({ stream, file: newest.path, error: textOf(error) }, 'the newest file may not be on the disk');
+      return false;
+    }
   }
 
   async #setAside(stream: string, path: string): Promise<void> {

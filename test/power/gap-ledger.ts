@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Gap } from '../../src/exchange/gaps.js';
+import type { Gap, GapReason } from '../../src/exchange/gaps.js';
 
 /** What was said of messages that are missing: it survives everything, too. */
 export class GapLedger {
@@ -26,7 +26,7 @@ export class GapLedger {
   }
 
   /** It was none after all. */
-  withdraw({ start, reason }: Gap): void {
+  withdraw(start: number, reason: GapReason): void {
     this.#saved.delete(`${start} ${reason}`);
   }
 

@@ -11,8 +11,8 @@ export class Intake {
   readonly #stream: Stream;
   /** Of all that were captured, by sequence. */
   readonly keys: number[] = [];
-  /** Those of them that made room for others before the recorder had them. */
-  readonly #dropped = new Set<number>();
+  /** Those of them that are in no batch: they made room for others, or an earlier recorder had them. */
+  readonly #gone = new Set<number>();
 
   constructor(around: Surroundings, clock: Clock, stream: Stream) {
     this.#around = around;
@@ -27,14 +27,22 @@ export class Intake {
     ring.publish(awaited);
   }
 
-  /** Keys of messages in the ring, without those that were dropped. */
+  /** Keys of the messages that are in a batch or will be. */
   between(from: number, to: number): number[] {
-    return this.keys.slice(from, to).filter((key) => !this.#dropped.has(key));
+    return this.keys.slice(from, to).filter((key) => !this.#gone.has(key));
   }
 
   /** Keys of the messages that are in no file. */
   unwritten(): number[] {
     return this.between(this.#stream.ring.committed, this.keys.length);
+  }
+
+  /** A recorder has ended: what only that had is in its journal, or `lost`. */
+  replaced(lost: boolean): void {
+    const { committed, reusable } = this.#stream.ring;
+    const keys = this.between(committed, reusable);
+    if (lost) this.#yield(keys);
+    else for (const key of keys) this.#gone.add(key);
   }
 
   /** False: its publisher waits. */
@@ -55,14 +63,13 @@ export class Intake {
     }
     ledger.give(key);
     this.keys.push(key);
-    if (stats.dropped > dropped) this.#drop(taken);
+    // The recorder has what is before `taken`, and keeps it.
+    if (stats.dropped > dropped) this.#yield(this.keys.slice(taken, ring.reusable));
     return true;
   }
 
-  /** The recorder has what is before `taken`, and keeps it. */
-  #drop(taken: number): void {
-    const keys = this.keys.slice(taken, this.#stream.ring.reusable);
-    for (const key of keys) this.#dropped.add(key);
+  #yield(keys: readonly number[]): void {
+    for (const key of keys) this.#gone.add(key);
     this.#around.ledger.yield(keys);
   }
 }

@@ -140,7 +140,8 @@ export class Ledger {
 
   /** At the end: what is in no file is gone. */
   settle(found: ReadonlySet<number>): void {
-    for (const key of this.missing(found)) if (!this.#yielded.has(key)) this.lost++;
+    for (const key of this.#given)
+      if (!found.has(key) && !this.#retired.has(key) && !this.#yielded.has(key)) this.lost++;
   }
 }
 

@@ -53,7 +53,7 @@ export class Life {
       this.#stream.ring,
       catalog.nextSeq(name),
       (report) => this.#read(report),
-      () => this.#replaced(),
+      (lost) => this.#replaced(lost),
     );
     this.#policy = diskPolicy(around, opened, this.#stream, () =>
       this.#recording.post({ kind: 'retry', stream: name }),
@@ -62,6 +62,8 @@ export class Life {
     ledger.begin();
     gapLedger.begin();
     gapLogs.begin(this.#stream);
+    // What is there again is no gap any more.
+    for (const { firstKey } of catalog.files(name)) gapLedger.withdraw(firstKey, 'deleted');
     this.#stream.recovering = true;
     this.retain();
   }
@@ -277,7 +279,9 @@ export class Life {
     this.retain();
   }
 
-  #replaced(): void {
+  #replaced(lost: number): void {
+    if (lost > 0) this.#stream.recorderLost();
+    this.#intake.replaced(lost > 0);
     this.#word.restarted();
     this.restored = false;
     this.#merger.remove(this.#stream.name);

@@ -22,7 +22,7 @@ export function diskPolicy(
       if (!disk.dead && listed && saved) ledger.yieldFile(file);
       else if (!disk.dead && listed) ledger.retire(file);
       const deleted = await catalog.delete(file, clock.now());
-      if (!deleted) gapLedger.withdraw({ start: file.firstKey, end: file.lastKey, messages: file.rows, reason: 'deleted' });
+      if (!deleted) gapLedger.withdraw(file.firstKey, 'deleted');
       return deleted;
     },
     gapsSaved: async () => {

@@ -18,7 +18,7 @@ export class Recording {
   readonly #around: Surroundings;
   readonly #clock: Clock;
   readonly #report: (report: Report) => void;
-  readonly #replaced: () => void;
+  readonly #replaced: (lost: number) => void;
   readonly #controls: Control[] = [];
   #loop: RecorderLoop;
   #poisoned = false;
@@ -30,7 +30,7 @@ export class Recording {
     ring: RingWriter,
     seq: number,
     report: (report: Report) => void,
-    replaced: () => void,
+    replaced: (lost: number) => void,
   ) {
     this.#around = around;
     this.#clock = clock;
@@ -57,9 +57,9 @@ export class Recording {
     } catch (error) {
       if (disk.dead) return;
       if (!isPoison(error)) throw error;
-      assert.equal(this.hold.reclaim(), 0);
+      const lost = this.hold.reclaim();
       this.#loop = this.#begin();
-      this.#replaced();
+      this.#replaced(lost);
     }
   }
 
