@@ -16,6 +16,7 @@ const FILE_GONE: readonly GapReason[] = ['unreadable', 'deleted'];
 export interface GapLogsFiles extends GapFiles {
   readdir(path: string): Promise<string[]>;
   readFile(path: string, encoding: 'utf8'): Promise<string>;
+  copyFile(from: string, to: string): Promise<void>;
 }
 
 export interface GapLogsOptions {
@@ -41,7 +42,7 @@ export class GapLogs {
     this.#options = options;
   }
 
-  /** Reads what earlier processes knew. A record that cannot be read is set aside; its gap is of unknown size. */
+  /** Reads what earlier processes knew. Of a damaged record a copy is kept; its gap is of unknown size. */
   static async open(options: GapLogsOptions): Promise<GapLogs> {
     const { catalog, dataDir, files } = options;
     const logs = new GapLogs(options);
@@ -122,13 +123,14 @@ export class GapLogs {
     const path = this.#path(stream);
     let record: GapRecord = EMPTY_RECORD;
     let length: number | null = null;
+    let unread = false;
     try {
       const text = await files.readFile(path, 'utf8').catch(unlessNone(null));
       if (text !== null) record = readGapRecord(text);
       if (text !== null && !record.torn) length = text.length;
     } catch (error) {
       log.error({ stream, file: path, err: error }, 'the record of gaps cannot be read');
-      record = { ...EMPTY_RECORD, damaged: 1 };
+      unread = true;
     }
     // What was restored by hand is no gap any more.
     const lasting = record.gaps.filter(
@@ -137,12 +139,12 @@ export class GapLogs {
     const gaps = Gaps.restored({ ...record, gaps: lasting });
     // After a crash `settled` says from where on something may be missing.
     const damaged = record.damaged > 0 || (record.torn && !afterCrash);
-    this.#add(stream, gaps, damaged ? null : length);
+    this.#add(stream, gaps, damaged || unread ? null : length);
     if (record.torn || record.growing || (afterCrash && !(await this.#syncNewest(stream))))
       this.#behind.add(stream);
-    if (!damaged) return;
+    if (!damaged && !unread) return;
     gaps.insert({ start: 0, end: lastKeyBefore, messages: null, reason: 'unknown' });
-    await this.#setAside(stream, path);
+    if (damaged) await this.#keepCopy(stream, path);
   }
 
   /**
@@ -163,12 +165,13 @@ export class GapLogs {
     }
   }
 
-  async #setAside(stream: string, path: string): Promise<void> {
+  /** The record itself stays until there is another one: were it moved, a crash before that would leave none, as if nothing was missing. */
+  async #keepCopy(stream: string, path: string): Promise<void> {
     const { files, log } = this.#options;
     const kept = `${path}.corrupt`;
     try {
-      await files.rename(path, kept);
-      log.warn({ stream, file: path, kept }, 'a damaged record of gaps was set aside');
+      await files.copyFile(path, kept);
+      log.warn({ stream, file: path, kept }, 'a damaged record of gaps is replaced; there is a copy of it');
     } catch (error) {
       log.error({ stream, file: path, error: textOf(error) }, 'a damaged record of gaps is replaced');
     }

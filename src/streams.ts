@@ -353,6 +353,7 @@ export class Streams {
     recovery.files += file === null ? 0 : 1;
     recovery.tornBytes += torn;
     if (left > 0) return;
+    stream.restored();
     // What a thread of this process has left says nothing of the process before.
     if (recovery.running) {
       this.#gapLogs.narrow(stream, held.unreadable);
@@ -397,6 +398,10 @@ export class Streams {
   #replaced(lost: readonly StreamCount[]): void {
     // Until what the ended thread has left in a journal is in files, between others.
     for (const name of this.#held.keys()) this.#merges.remove(name);
+    for (const { config, stream } of this.#held.values()) {
+      // What is not lost the journal has.
+      if (config.durability !== 'none') stream.recorderReplaced();
+    }
     for (const { stream: name } of lost) {
       const stream = this.#held.get(name)?.stream;
       if (stream === undefined) continue;

@@ -100,6 +100,8 @@ export class Stream {
   #givenUpTaken = false;
   /** Overwritten, but the recorder has them. Ascending. */
   #beingWritten: Run[] = [];
+  /** Overwritten, and in the journal of a recorder that has ended. Ascending. */
+  #beingRecovered: Run[] = [];
 
   constructor(options: StreamOptions, gaps = new Gaps()) {
     this.name = options.name;
@@ -203,10 +205,22 @@ export class Stream {
     this.#beingWritten = [];
   }
 
+  /** The recorder ended, and the next one finds what it had taken over in its journal: often after it has written what came later. */
+  recorderReplaced(): void {
+    this.#beingRecovered.push(...this.#beingWritten);
+    this.#beingWritten = [];
+  }
+
+  /** All that was left in a journal is in files. */
+  restored(): void {
+    this.#beingRecovered = [];
+  }
+
   gapsWithin(ranges: readonly KeyRange[]): Gap[] {
-    const open = this.#beingWritten
-      .filter((gap) => ranges.some(({ start, end }) => gap.start <= end && gap.end >= start))
-      .map((run) => gapOf(run, 'being-written'));
+    const open = [
+      ...this.#beingWritten.map((run) => gapOf(run, 'being-written')),
+      ...this.#beingRecovered.map((run) => gapOf(run, 'being-recovered')),
+    ].filter((gap) => ranges.some(({ start, end }) => gap.start <= end && gap.end >= start));
     const gaps = this.gaps.within(ranges);
     if (this.recovering) {
       for (const [i, gap] of gaps.entries())

@@ -21,6 +21,8 @@ export class Ledger {
   readonly #yielded = new Set<number>();
   /** Retention took everything up to this key, gaps included. */
   forgotten = 0;
+  /** Messages up to this key may be gone without anybody telling: a disk did not let that be written down. */
+  #forgiven = 0;
   /** Messages for which a promise was made. */
   acknowledged = 0;
   /** Messages that went to make room. */
@@ -84,6 +86,11 @@ export class Ledger {
     }
   }
 
+  /** What is missing until now nobody may tell of after the next crash. */
+  forgive(): void {
+    this.#forgiven = this.#highest;
+  }
+
   #take(key: number, by: Set<number>): void {
     by.add(key);
     this.#promised.delete(key);
@@ -134,7 +141,7 @@ export class Ledger {
   /** Keys of messages that are gone, and that retention did not take. */
   missing(found: ReadonlySet<number>): number[] {
     return [...this.#given].filter(
-      (key) => key > this.forgotten && !found.has(key) && !this.#retired.has(key),
+      (key) => key > Math.max(this.forgotten, this.#forgiven) && !found.has(key) && !this.#retired.has(key),
     );
   }
 

@@ -74,7 +74,8 @@ export class Life {
     if (opened === null) return null;
     const life = new Life(around, opened);
     // What the process before may have lost is written down first: this one's messages would tell that nothing is missing.
-    await life.saveGaps();
+    const saved = await life.saveGaps();
+    if (!saved && !around.disk.dead) around.ledger.forgive();
     return life;
   }
 
@@ -136,14 +137,15 @@ export class Life {
   }
 
   /** What is missing is written down, as when somebody waits for that. */
-  async saveGaps(): Promise<void> {
+  async saveGaps(): Promise<boolean> {
     const { disk, gapLedger } = this.#around;
     const { gapLogs } = this.#opened;
     const { name } = this.#stream;
     const before = gapLogs.of(name).known().gaps.map((gap) => ({ ...gap }));
-    if (!(await gapLogs.saved(name)) || disk.dead) return;
+    if (!(await gapLogs.saved(name)) || disk.dead) return false;
     const now = new Set(gapLogs.of(name).known().gaps.map((gap) => JSON.stringify(gap)));
     gapLedger.save(before.filter((gap) => now.has(JSON.stringify(gap))));
+    return true;
   }
 
   flush(): void {
@@ -268,6 +270,7 @@ export class Life {
     this.#unreadable ||= unreadable;
     if (left > 0) return;
     this.restored = true;
+    this.#stream.restored();
     if (!this.#narrowed) this.#opened.gapLogs.narrow(this.#stream, this.#unreadable);
     this.#narrowed = true;
     this.#stream.recovering = false;
@@ -280,7 +283,8 @@ export class Life {
   }
 
   #replaced(lost: number): void {
-    if (lost > 0) this.#stream.recorderLost();
+    if (this.#around.stream.durability !== 'none') this.#stream.recorderReplaced();
+    else if (lost > 0) this.#stream.recorderLost();
     this.#intake.replaced(lost > 0);
     this.#word.restarted();
     this.restored = false;

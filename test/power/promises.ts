@@ -35,6 +35,12 @@ export function promises(disk: PowerDisk): PromisedFiles {
       };
     },
     readFile: async (path: string) => contentsOf(disk, path).toString(),
+    copyFile: async (from: string, to: string) => {
+      const bytes = contentsOf(disk, from);
+      const file = disk.open(to, 'w');
+      for (let done = 0; done < bytes.length; ) done += disk.write(file, bytes.subarray(done));
+      disk.close(file);
+    },
     rename: async (from: string, to: string) => disk.rename(from, to),
     unlink: async (path: string) => disk.unlink(path),
     rmdir: async (path: string) => disk.removeFolder(path),
