@@ -398,9 +398,11 @@ export class Streams {
   #replaced(lost: readonly StreamCount[]): void {
     // Until what the ended thread has left in a journal is in files, between others.
     for (const name of this.#held.keys()) this.#merges.remove(name);
-    for (const { config, stream } of this.#held.values()) {
-      // What is not lost the journal has.
-      if (config.durability !== 'none') stream.recorderReplaced();
+    for (const { config, disk, stream } of this.#held.values()) {
+      const complete = !disk.fails('journal') && !stream.stats.overBudget;
+      if (config.durability !== 'none') stream.recorderReplaced(complete);
+      disk.restart();
+      stream.stats.overBudget = false;
     }
     for (const { stream: name } of lost) {
       const stream = this.#held.get(name)?.stream;

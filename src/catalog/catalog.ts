@@ -319,7 +319,7 @@ export class Catalog {
     if (gone.length === 0) return;
     this.#place.log.info({ stream, files: gone.length }, 'files are deleted that another one was made of');
     // Not waited for: who lists and reads does not depend on it.
-    void this.#disposal.dispose(stream, gone);
+    void this.#disposal.supersede(stream, gone);
   }
 
   #sawSeq(stream: string, seq: number): void {

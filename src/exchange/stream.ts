@@ -205,9 +205,15 @@ export class Stream {
     this.#beingWritten = [];
   }
 
-  /** The recorder ended, and the next one finds what it had taken over in its journal: often after it has written what came later. */
-  recorderReplaced(): void {
-    this.#beingRecovered.push(...this.#beingWritten);
+  /**
+   * The recorder ended, and the next one finds what it had taken over in its journal: often after it has written what came
+   * later. `complete`: all of it is there; otherwise nobody knows what is.
+   */
+  recorderReplaced(complete: boolean): void {
+    if (complete) this.#beingRecovered.push(...this.#beingWritten);
+    else
+      for (const { start, end } of this.#beingWritten)
+        this.gaps.insert({ start, end, messages: null, reason: 'unknown' });
     this.#beingWritten = [];
   }
 

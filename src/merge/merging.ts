@@ -1,5 +1,5 @@
 /** One file out of several, made in the thread that merges. */
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { FileEntry } from '../catalog/entry.js';
 import { type Footer, readFooter } from '../catalog/footer.js';
 import type { CatalogFs } from '../catalog/place.js';
@@ -7,7 +7,7 @@ import { textOf } from '../errors.js';
 import { messagesOf } from '../query/batch.js';
 import { scanFile } from '../query/file-scan.js';
 import { Batch } from '../recorder/batch.js';
-import type { Disk } from '../recorder/disk.js';
+import { type Disk, syncFolder } from '../recorder/disk.js';
 import { FileWriter, type Sealing } from '../recorder/file.js';
 import { fileMetadata } from '../recorder/metadata.js';
 import { type Encoder, isPoison } from '../recorder/parquet.js';
@@ -102,6 +102,8 @@ function write(context: MergeContext, job: MergeJob, batch: Batch, footers: read
   metadata.set('mqtt-stream.merged', JSON.stringify(sources.map(({ name }) => name)));
   const bytes = encoder.encode(arrowTable(batch.columns()), compression, metadata);
   room.claim(bytes.length + LEFT);
+  // What the sources were made of is deleted, and has to be so after a power cut: this file will not name it.
+  syncFolder(disk, join(dataDir, dirname(sources[0].path)));
   // What was encrypted stays so, whatever is said of the stream now.
   const encrypted = job.encrypted || sources.some(({ name }) => isSealedName(name));
   return new FileWriter(disk, dataDir, stream).write(label, bytes, encrypted ? sealing : null);

@@ -42,7 +42,8 @@ export class Intake {
     const { committed, reusable } = this.#stream.ring;
     const keys = this.between(committed, reusable);
     if (lost) this.#yield(keys);
-    else for (const key of keys) this.#gone.add(key);
+    else this.#around.ledger.loosen(keys);
+    for (const key of keys) this.#gone.add(key);
   }
 
   /** False: its publisher waits. */

@@ -283,9 +283,12 @@ export class Life {
   }
 
   #replaced(lost: number): void {
-    if (this.#around.stream.durability !== 'none') this.#stream.recorderReplaced();
+    const complete = !this.#policy.fails('journal') && !this.#stream.stats.overBudget;
+    if (this.#around.stream.durability !== 'none') this.#stream.recorderReplaced(complete);
     else if (lost > 0) this.#stream.recorderLost();
     this.#intake.replaced(lost > 0);
+    this.#policy.restart();
+    this.#stream.stats.overBudget = false;
     this.#word.restarted();
     this.restored = false;
     this.#merger.remove(this.#stream.name);

@@ -117,6 +117,8 @@ export class Recovery {
       const found = this.#disk.list(this.#folder);
       // Their numbers stand in front, and are equally long.
       const names = found.filter((name) => parseSegmentName(name) !== null).sort();
+      // A thread that has ended may not have synced them, and the next one tells that all before its own rows is safe.
+      for (const name of names) this.#sync(join(this.#folder, name));
       const last = names.at(-1);
       const filed = new Filed(this.#disk, this.#dataDir, this.#stream, this.#ringKey);
       this.#listed = { names, nextNumber: last === undefined ? 1 : numberOf(last) + 1, filed };
@@ -131,6 +133,15 @@ export class Recovery {
     if (aside) this.#disk.rename(path, path + CORRUPT_SUFFIX);
     else this.#disk.remove(path);
     names.shift();
+  }
+
+  #sync(path: string): void {
+    const file = this.#disk.open(path, 'r');
+    try {
+      this.#disk.syncData(file);
+    } finally {
+      this.#disk.close(file);
+    }
   }
 
   #bytes(path: string): Buffer {
