@@ -160,7 +160,10 @@ export class GapLogs {
       await folder.sync().finally(() => folder.close());
       return true;
     } catch (error) {
-      log.error({ stream, file: newest.path, error: textOf(error) }, 'the newest file may not be on the disk');
+      log.error(
+        { stream, file: newest.path, error: textOf(error) },
+        'the newest file may not be on the disk',
+      );
       return false;
     }
   }

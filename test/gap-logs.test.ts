@@ -202,7 +202,11 @@ test('a record that the disk refuses is not taken for none', async (t) => {
   assert.equal(log.matching(/the record of gaps cannot be read/).length, 1);
   assert.equal(await refused.gapLogs.close(), false);
   const known = [gap(5, 5, 'dropped', 1)];
-  assert.deepEqual((await life({ lastKeyBefore: 20 })).gaps(), known, 'it could not write its own, and moved none');
+  assert.deepEqual(
+    (await life({ lastKeyBefore: 20 })).gaps(),
+    known,
+    'it could not write its own, and moved none',
+  );
   const replaced = await life({ lastKeyBefore: 20, fs: { readFile: refuse } });
   assert.equal(await replaced.gapLogs.close(), true);
   assert.deepEqual((await life({ lastKeyBefore: 20 })).gaps(), [gap(0, 20, 'unknown')]);

@@ -49,7 +49,8 @@ export class GapLog {
   #unsaved = false;
   #failing = false;
   #cancel: (() => void) | null = null;
-  #saving: Promise<void> | null = null;
+  /** Whether it went well. */
+  #saving: Promise<boolean> | null = null;
   #closed = false;
 
   constructor(options: GapLogOptions) {
@@ -71,11 +72,9 @@ export class GapLog {
 
   /** Writes what is new now. False: it could not be, and is not on the disk. */
   async save(): Promise<boolean> {
-    this.#cancel?.();
-    this.#cancel = null;
-    await this.#saving;
-    if (this.#unsaved) await this.#saveNow();
-    return !this.#unsaved;
+    // Another one who waits may be the first to begin the next write: while that runs nothing is said to be saved.
+    while (this.#saving !== null) await this.#saving;
+    return this.#unsaved ? this.#saveNow() : true;
   }
 
   #saveAfter(ms: number): void {
@@ -86,7 +85,9 @@ export class GapLog {
     });
   }
 
-  #saveNow(): Promise<void> {
+  #saveNow(): Promise<boolean> {
+    this.#cancel?.();
+    this.#cancel = null;
     this.#saving = this.#write().finally(() => {
       this.#saving = null;
       this.#saveAfter(REST_MS + this.#lastWritten / PACE);
@@ -95,7 +96,7 @@ export class GapLog {
   }
 
   /** Never rejects. */
-  async #write(): Promise<void> {
+  async #write(): Promise<boolean> {
     const { onFault, onRecovered } = this.#options;
     this.#unsaved = false;
     const changes = this.gaps.takeChanges();
@@ -108,10 +109,12 @@ export class GapLog {
       this.#anew = false;
       if (this.#failing) onRecovered();
       this.#failing = false;
+      return true;
     } catch (error) {
       this.#unsaved = true;
       if (!this.#failing) onFault(error);
       this.#failing = true;
+      return false;
     }
   }
 

@@ -211,9 +211,12 @@ export class Stream {
    */
   recorderReplaced(complete: boolean): void {
     if (complete) this.#beingRecovered.push(...this.#beingWritten);
-    else
+    else if (this.#beingWritten.length > 0) {
       for (const { start, end } of this.#beingWritten)
         this.gaps.insert({ start, end, messages: null, reason: 'unknown' });
+      // Who waits for one of these would be told by the next recorder that all before its own messages is safe.
+      this.safety?.giveUp(new MqttStreamError('CAPTURE_STOPPED', [this.name]));
+    }
     this.#beingWritten = [];
   }
 

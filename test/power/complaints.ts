@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import type { Logger } from '../../src/log.js';
 
 /** What a healthy disk lets nobody say, however often its power was cut. */
-const NEVER = /corrupt|damaged|overlap|keys of one range|not readable|could not|cannot|stays|left alone|changed by/;
+const NEVER =
+  /corrupt|damaged|overlap|keys of one range|not readable|could not|cannot|stays|left alone|changed by/;
 /** What even a failing one does not. */
 const NOT_EVEN_THEN = /corrupt file|overlap|keys of one range|not readable|changed by/;
 

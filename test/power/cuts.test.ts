@@ -8,9 +8,24 @@ import { DIMENSIONS, type Dimension, driven, failing, LEVELS, plan } from './pla
 /** Of each level; more for a long run. */
 const CUTS = Number(process.env.TEST_POWER_CUTS ?? 300);
 /** Drives machines until the power was cut so often, and tells what was seen; in which steps. */
-async function cutPower(t: TestContext, times: number, planOf: (seed: number) => Plan, from: number): Promise<Set<string>> {
+async function cutPower(
+  t: TestContext,
+  times: number,
+  planOf: (seed: number) => Plan,
+  from: number,
+): Promise<Set<string>> {
   const steps = new Map<string, number>();
-  const sum = { cuts: 0, restoring: 0, merging: 0, given: 0, acknowledged: 0, lost: 0, yielded: 0, merged: 0, saves: 0 };
+  const sum = {
+    cuts: 0,
+    restoring: 0,
+    merging: 0,
+    given: 0,
+    acknowledged: 0,
+    lost: 0,
+    yielded: 0,
+    merged: 0,
+    saves: 0,
+  };
   for (let seed = from; sum.cuts < times; seed++) {
     const { cuts, gapLedger, ledger, merging, restoring } = await driven(planOf(seed), seed);
     for (const [step, count] of cuts) {
@@ -45,7 +60,6 @@ const STEPS: Record<Durability, readonly string[]> = {
   strict: [...FILE_STEPS, ...OTHER_STEPS, ...JOURNAL_STEPS, ...SYNC_STEPS],
 };
 
-
 for (const durability of LEVELS) {
   test(`${durability}: nothing that was promised is lost, nothing is there twice`, async (t) => {
     const cut = await cutPower(t, CUTS, () => plan(durability), 0);
@@ -66,7 +80,8 @@ for (const name of Object.keys(DIMENSIONS) as Dimension[]) {
   test(`${name}: nothing that was promised is lost, nothing is there twice`, async (t) => {
     await cutPower(t, CUTS, (seed) => with_(plan(LEVELS[seed % 4]!)), 200_000);
   });
-  if (name !== 'filling') test(`${name}: nor on a disk that fails now and then`, async (t) => {
-    await cutPower(t, CUTS / 4, (seed) => failing(with_(plan(LEVELS[seed % 4]!))), 300_000);
-  });
+  if (name !== 'filling')
+    test(`${name}: nor on a disk that fails now and then`, async (t) => {
+      await cutPower(t, CUTS / 4, (seed) => failing(with_(plan(LEVELS[seed % 4]!))), 300_000);
+    });
 }

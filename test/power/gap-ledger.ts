@@ -22,7 +22,8 @@ export class GapLedger {
   /** These are on the disk. */
   save(gaps: readonly Gap[]): void {
     this.saves++;
-    for (const gap of gaps) if (gap.messages !== null) this.#saved.set(`${gap.start} ${gap.reason}`, { ...gap });
+    for (const gap of gaps)
+      if (gap.messages !== null) this.#saved.set(`${gap.start} ${gap.reason}`, { ...gap });
   }
 
   /** It was none after all. */
@@ -46,10 +47,10 @@ export class GapLedger {
       if (end <= forgotten) this.#saved.delete(id);
       else {
         assert.ok(
-          gaps.some(
-            (gap) =>
-              gap.reason === 'unknown' ? gap.start <= start && gap.end >= end :
-              gap.start === start && gap.reason === reason && gap.end >= end && gap.messages! >= messages!,
+          gaps.some((gap) =>
+            gap.reason === 'unknown'
+              ? gap.start <= start && gap.end >= end
+              : gap.start === start && gap.reason === reason && gap.end >= end && gap.messages! >= messages!,
           ),
           `the gap ${reason} of ${messages} messages from ${start} on was saved and is not told`,
         );

@@ -141,9 +141,17 @@ export class Life {
     const { disk, gapLedger } = this.#around;
     const { gapLogs } = this.#opened;
     const { name } = this.#stream;
-    const before = gapLogs.of(name).known().gaps.map((gap) => ({ ...gap }));
+    const before = gapLogs
+      .of(name)
+      .known()
+      .gaps.map((gap) => ({ ...gap }));
     if (!(await gapLogs.saved(name)) || disk.dead) return false;
-    const now = new Set(gapLogs.of(name).known().gaps.map((gap) => JSON.stringify(gap)));
+    const now = new Set(
+      gapLogs
+        .of(name)
+        .known()
+        .gaps.map((gap) => JSON.stringify(gap)),
+    );
     gapLedger.save(before.filter((gap) => now.has(JSON.stringify(gap))));
     return true;
   }
@@ -286,7 +294,7 @@ export class Life {
     const complete = !this.#policy.fails('journal') && !this.#stream.stats.overBudget;
     if (this.#around.stream.durability !== 'none') this.#stream.recorderReplaced(complete);
     else if (lost > 0) this.#stream.recorderLost();
-    this.#intake.replaced(lost > 0);
+    this.#intake.replaced(complete && lost === 0);
     this.#policy.restart();
     this.#stream.stats.overBudget = false;
     this.#word.restarted();

@@ -269,7 +269,6 @@ export class PowerDisk implements Disk {
     if (!(node instanceof Content)) throw systemError('EISDIR', 'use', path);
     return node;
   }
-
 }
 
 function systemError(code: string, operation: string, path: string): NodeJS.ErrnoException {

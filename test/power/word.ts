@@ -42,7 +42,8 @@ export class Word {
 
   /** Messages before this sequence are with the operating system. */
   written(upTo: number): void {
-    if (this.#stream.durability === 'interval' && !this.#paused) this.#written.push({ upTo, at: this.#now() });
+    if (this.#stream.durability === 'interval' && !this.#paused)
+      this.#written.push({ upTo, at: this.#now() });
   }
 
   committed(): void {
