@@ -67,6 +67,8 @@ export class GapLog {
   /** Writes what is new. False: it could not be, and is not on the disk. */
   close(): Promise<boolean> {
     this.#closed = true;
+    this.#cancel?.();
+    this.#cancel = null;
     return this.save();
   }
 

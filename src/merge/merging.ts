@@ -13,7 +13,7 @@ import { fileMetadata } from '../recorder/metadata.js';
 import { type Encoder, isPoison } from '../recorder/parquet.js';
 import type { Room } from '../recorder/room.js';
 import { arrowTable } from '../recorder/table.js';
-import { isSealedName } from '../seal/offered.js';
+import { isEncrypted, seqOf } from './product.js';
 import type { MergeJob, MergeReport } from './protocol.js';
 import { RowWriter } from './rows.js';
 
@@ -94,9 +94,7 @@ function write(context: MergeContext, job: MergeJob, batch: Batch, footers: read
   const { stream, compression } = job;
   const sources = job.files.slice(0, footers.length);
   const { firstKey, lastKey, rows, rawBytes } = batch;
-  // The number is that of a file that will not be there any more: the recorder counts on undisturbed.
-  const seq = Math.max(...sources.map((source) => source.seq));
-  const label = { firstKey, lastKey, seq, rows, rawBytes };
+  const label = { firstKey, lastKey, seq: seqOf(sources), rows, rawBytes };
   const { bootId } = footers[footers.length - 1];
   const metadata = fileMetadata({ stream, bootId, clock: clockOf(footers), version }, label);
   metadata.set('mqtt-stream.merged', JSON.stringify(sources.map(({ name }) => name)));
@@ -104,9 +102,11 @@ function write(context: MergeContext, job: MergeJob, batch: Batch, footers: read
   room.claim(bytes.length + LEFT);
   // What the sources were made of is deleted, and has to be so after a power cut: this file will not name it.
   syncFolder(disk, join(dataDir, dirname(sources[0].path)));
-  // What was encrypted stays so, whatever is said of the stream now.
-  const encrypted = job.encrypted || sources.some(({ name }) => isSealedName(name));
-  return new FileWriter(disk, dataDir, stream).write(label, bytes, encrypted ? sealing : null);
+  return new FileWriter(disk, dataDir, stream).write(
+    label,
+    bytes,
+    isEncrypted(job, sources) ? sealing : null,
+  );
 }
 
 /** The clock at the first key and the last one, and all corrections between, as JSON text. */

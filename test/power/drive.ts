@@ -122,7 +122,7 @@ export class Drive {
     // What a failing disk does not let the catalogue read is served after another start.
     const found = this.#failing ? await ledger.inspect(new Map(this.visible()), 'latest') : served;
     const there = new Set([...found, ...life.unwritten()]);
-    gapLedger.expect(life.gaps(), ledger.missing(there), ledger.forgotten);
+    gapLedger.expect(life.gaps(), ledger.missing(there), ledger.forgotten, this.#plan.faults === undefined);
     if (!life.restored) return;
     ledger.expect(there);
     // Whoever asks is answered with these rows: they do not go away either.
