@@ -213,7 +213,7 @@ export class App {
     const { bridges } = this.#traffic;
     for (const stream of config.streams) streams.add(stream);
     // A large journal takes longer, and answers say so.
-    await streams.restored(RESTORE_MS);
+    await Promise.all([streams.begun(), streams.restored(RESTORE_MS)]);
     await this.#traffic.open();
     if (config.http.enabled) {
       const state = () => (this.closing ? 'stopping' : this.#opened ? 'ready' : 'starting');

@@ -160,6 +160,18 @@ export class Catalog {
   }
 
   /**
+   * Deletes what may be on the disk and was never listed, because who made it failed before it could tell. As long as it
+   * may be there, the files that it may be made of are among the `unsettled`.
+   */
+  discard(stream: string, entries: readonly FileEntry[]): Promise<void> {
+    const shelf = this.#shelves.get(stream);
+    return this.#disposal.dispose(
+      stream,
+      entries.filter(({ path }) => shelf?.get(path) === undefined),
+    );
+  }
+
+  /**
    * The listed files that have messages of others which are still on the disk and not listed any more. As long as that is
    * so, they are not to be merged: after a crash nobody would know any more what those others are.
    */
@@ -251,7 +263,7 @@ export class Catalog {
   #outlived(stream: string, files: readonly FileEntry[]): void {
     this.#place.log.info({ stream, files: files.length }, 'files are deleted that another one was made of');
     // Not waited for: who lists and reads does not depend on it.
-    void this.#disposal.dispose(stream, files);
+    void this.#disposal.supersede(stream, files);
   }
 
   #sawSeq(stream: string, seq: number): void {

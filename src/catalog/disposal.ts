@@ -13,6 +13,8 @@ export class Disposal {
   readonly #doomed = new Map<string, FileEntry>();
   /** The end of each stream's queue: its deletions never run side by side. */
   readonly #turns = new Map<string, Promise<void>>();
+  /** Folders with names that may not be durable yet, on which it depends that something else in them can go. */
+  readonly #unsynced = new Set<string>();
   #today = '';
 
   constructor(place: Place) {
@@ -47,6 +49,15 @@ export class Disposal {
     return this.#sweep(stream);
   }
 
+  /**
+   * As `dispose`, of files that another one beside them has the messages of, as it was found at the start: the process that made
+   * it may have died before its name was durable, and then a power cut could take it along with them.
+   */
+  supersede(stream: string, entries: readonly FileEntry[]): Promise<void> {
+    for (const { path } of entries) this.#unsynced.add(posix.dirname(path));
+    return this.dispose(stream, entries);
+  }
+
   /** The stream's files that are off the lists and still on the disk. */
   waiting(stream: string): readonly FileEntry[] {
     return [...this.#doomed.values()].filter((entry) => entry.stream === stream);
@@ -69,6 +80,7 @@ export class Disposal {
     for (const { path, stream: owner } of [...this.#doomed.values()]) {
       if (owner !== stream || this.#pins.has(path)) continue;
       try {
+        await this.#syncFolder(posix.dirname(path));
         await fs.unlink(join(dataDir, path));
       } catch (error) {
         if (systemCode(error) !== 'ENOENT') {
@@ -80,6 +92,13 @@ export class Disposal {
       emptied.add(posix.dirname(path));
     }
     for (const folder of emptied) await this.#removeFolder(folder);
+  }
+
+  async #syncFolder(folder: string): Promise<void> {
+    if (!this.#unsynced.has(folder)) return;
+    const opened = await this.#place.fs.open(join(this.#place.dataDir, folder), 'r');
+    await opened.sync().finally(() => opened.close());
+    this.#unsynced.delete(folder);
   }
 
   /** The recorder may be about to write into today's folder: that one stays. */

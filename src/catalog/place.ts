@@ -4,6 +4,7 @@ import type { Keyring } from '../seal/keyring.js';
 export interface CatalogHandle {
   stat(): Promise<{ size: number }>;
   read(buffer: Uint8Array, offset: number, length: number, position: number): Promise<{ bytesRead: number }>;
+  sync(): Promise<void>;
   close(): Promise<void>;
 }
 

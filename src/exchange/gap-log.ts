@@ -22,6 +22,8 @@ export interface GapLogOptions {
   readonly onRecovered: () => void;
 }
 
+/** Folders that it lies in: the stream's, that of all, the data folder. */
+const LEVELS = 3;
 /** Between two writes, or attempts. */
 const REST_MS = 1000;
 /** A file is written anew when it is longer than twice its last whole contents and this. Characters. */
@@ -39,13 +41,16 @@ export class GapLog {
   readonly #options: GapLogOptions;
   /** The next write replaces the file: nobody knows how it ends. */
   #anew: boolean;
+  /** The names on the way to it survive a power cut. */
+  #named = false;
   #wholeLength = 0;
   #appended: number;
   #lastWritten = 0;
   #unsaved = false;
   #failing = false;
   #cancel: (() => void) | null = null;
-  #saving: Promise<void> | null = null;
+  /** Whether it went well. */
+  #saving: Promise<boolean> | null = null;
   #closed = false;
 
   constructor(options: GapLogOptions) {
@@ -62,16 +67,16 @@ export class GapLog {
   /** Writes what is new. False: it could not be, and is not on the disk. */
   close(): Promise<boolean> {
     this.#closed = true;
+    this.#cancel?.();
+    this.#cancel = null;
     return this.save();
   }
 
   /** Writes what is new now. False: it could not be, and is not on the disk. */
   async save(): Promise<boolean> {
-    this.#cancel?.();
-    this.#cancel = null;
-    await this.#saving;
-    if (this.#unsaved) await this.#saveNow();
-    return !this.#unsaved;
+    // Another one who waits may be the first to begin the next write: while that runs nothing is said to be saved.
+    while (this.#saving !== null) await this.#saving;
+    return this.#unsaved ? this.#saveNow() : true;
   }
 
   #saveAfter(ms: number): void {
@@ -82,7 +87,9 @@ export class GapLog {
     });
   }
 
-  #saveNow(): Promise<void> {
+  #saveNow(): Promise<boolean> {
+    this.#cancel?.();
+    this.#cancel = null;
     this.#saving = this.#write().finally(() => {
       this.#saving = null;
       this.#saveAfter(REST_MS + this.#lastWritten / PACE);
@@ -91,7 +98,7 @@ export class GapLog {
   }
 
   /** Never rejects. */
-  async #write(): Promise<void> {
+  async #write(): Promise<boolean> {
     const { onFault, onRecovered } = this.#options;
     this.#unsaved = false;
     const changes = this.gaps.takeChanges();
@@ -100,13 +107,16 @@ export class GapLog {
     this.#anew = true;
     try {
       await (anew ? this.#replace(changes) : this.#append(changes));
+      if (!this.#named) await this.#syncNames();
       this.#anew = false;
       if (this.#failing) onRecovered();
       this.#failing = false;
+      return true;
     } catch (error) {
       this.#unsaved = true;
       if (!this.#failing) onFault(error);
       this.#failing = true;
+      return false;
     }
   }
 
@@ -115,20 +125,25 @@ export class GapLog {
     const known = this.gaps.known();
     // Those of a failed attempt are not told again.
     const text = wholeRecord(known, this.#failing ? known.gaps : changes.gaps);
-    const folder = dirname(path);
-    const made = await files.mkdir(folder, { recursive: true, mode: 0o700 });
+    await files.mkdir(dirname(path), { recursive: true, mode: 0o700 });
     await writeWhole(path, text, files);
-    // What is appended would be lost with the file's name.
-    await this.#sync(folder);
-    if (made !== undefined) await this.#sync(dirname(folder));
     this.#wholeLength = text.length;
     this.#appended = 0;
     this.#lastWritten = text.length;
   }
 
-  async #sync(folder: string): Promise<void> {
-    const opened = await this.#options.files.open(folder, 'r');
-    await opened.sync().finally(() => opened.close());
+  /**
+   * Makes the file's name survive a power cut, and those of its folders up to the data folder: whoever made them need not have
+   * synced them, be it the recorder or a process before that died. Without that, what is written would be lost with a name.
+   */
+  async #syncNames(): Promise<void> {
+    let folder = this.#options.path;
+    for (let level = 0; level < LEVELS; level++) {
+      folder = dirname(folder);
+      const opened = await this.#options.files.open(folder, 'r');
+      await opened.sync().finally(() => opened.close());
+    }
+    this.#named = true;
   }
 
   async #append(changes: GapChanges): Promise<void> {

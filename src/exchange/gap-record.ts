@@ -85,7 +85,11 @@ export function readGapRecord(text: string): GapRecord {
       forgotten = found.forgotten;
       for (const [id, { end }] of gaps) if (end <= (forgotten ?? 0)) gaps.delete(id);
     }
-    for (const gap of found.gaps) gaps.set(`${gap.start} ${gap.reason}`, gap);
+    for (const gap of found.gaps) {
+      const id = `${gap.start} ${gap.reason}`;
+      // Gaps grow. One that ends earlier is another one: of messages that came out of a journal again, and were deleted again.
+      if (gap.end >= (gaps.get(id)?.end ?? 0)) gaps.set(id, gap);
+    }
   }
   return { settled, forgotten, gaps: [...gaps.values()], torn: unread > 0 || rest !== '', growing, damaged };
 }

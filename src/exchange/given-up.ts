@@ -20,6 +20,8 @@ export class GivenUp {
   #lastTaken = false;
   /** Overwritten, but the recorder has them. Ascending. */
   #beingWritten: Run[] = [];
+  /** Overwritten, and in the journal of a recorder that has ended. Ascending. */
+  #beingRecovered: Run[] = [];
 
   constructor(ring: RingWriter, gaps: Gaps, stats: StreamStats) {
     this.#ring = ring;
@@ -58,22 +60,43 @@ export class GivenUp {
   /** The recorder has lost what it had taken over. */
   lost(): void {
     for (const run of this.#beingWritten) {
-      const messages = countOf(run);
-      this.#stats.dropped += messages;
-      this.#gaps.insert({ start: run.start, end: run.end, messages, reason: 'lost' });
+      this.#stats.dropped += countOf(run);
+      this.#gaps.insert(gapOf(run, 'lost'));
     }
     this.#beingWritten = [];
   }
 
-  /** What the recorder has, and nobody else. */
-  beingWritten(): Gap[] {
-    return this.#beingWritten.map((run) => ({
-      start: run.start,
-      end: run.end,
-      messages: countOf(run),
-      reason: 'being-written',
-    }));
+  /**
+   * The recorder ended; `complete`: the next one finds in its journal all that it had taken over. False: of some of that nobody
+   * knows what is there.
+   */
+  replaced(complete: boolean): boolean {
+    const runs = this.#beingWritten;
+    this.#beingWritten = [];
+    if (complete) {
+      this.#beingRecovered.push(...runs);
+      return true;
+    }
+    for (const { start, end } of runs) this.#gaps.insert({ start, end, messages: null, reason: 'unknown' });
+    return runs.length === 0;
   }
+
+  /** All that was left in a journal is in files. */
+  restored(): void {
+    this.#beingRecovered = [];
+  }
+
+  /** What only a recorder has, or its journal. */
+  open(): Gap[] {
+    return [
+      ...this.#beingWritten.map((run) => gapOf(run, 'being-written')),
+      ...this.#beingRecovered.map((run) => gapOf(run, 'being-recovered')),
+    ];
+  }
+}
+
+function gapOf(run: Run, reason: Gap['reason']): Gap {
+  return { start: run.start, end: run.end, messages: countOf(run), reason };
 }
 
 function countOf({ from, to }: Run): number {

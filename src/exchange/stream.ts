@@ -156,9 +156,24 @@ export class Stream {
     this.#givenUp.lost();
   }
 
+  /**
+   * The recorder ended, and the next one finds what it had taken over in its journal: often after it has written what came
+   * later. `complete`: all of it is there; otherwise nobody knows what is.
+   */
+  recorderReplaced(complete: boolean): void {
+    // Who waits for one of these would be told by the next recorder that all before its own messages is safe.
+    if (!this.#givenUp.replaced(complete))
+      this.safety?.giveUp(new MqttStreamError('CAPTURE_STOPPED', [this.name]));
+  }
+
+  /** All that was left in a journal is in files. */
+  restored(): void {
+    this.#givenUp.restored();
+  }
+
   gapsWithin(ranges: readonly KeyRange[]): Gap[] {
     const open = this.#givenUp
-      .beingWritten()
+      .open()
       .filter((gap) => ranges.some(({ start, end }) => gap.start <= end && gap.end >= start));
     const gaps = this.gaps.within(ranges);
     if (this.recovering) {

@@ -3,6 +3,7 @@ import type { FileEntry } from '../catalog/entry.js';
 import { Backoff } from '../recorder/backoff.js';
 import type { Compression } from '../recorder/parquet.js';
 import { type MergeLimits, nextMerge } from './plan.js';
+import { productsOf } from './product.js';
 import type { MergeJob, MergeReport } from './protocol.js';
 
 /** After a merge three times as long nothing is done: a quarter of one core, and of a slow disk, at most. */
@@ -106,7 +107,11 @@ export class Merger {
       const report = await this.#thread.run(job);
       if (this.#closed) return;
       const ms = this.#heed(job, report, time.now() - started);
-      if (report.kind === 'failed') await this.#endThread();
+      if (report.kind === 'failed') {
+        await this.#endThread();
+        // It may have ended, or the disk failed, when the file had its name: another one, of other files, would be beside it.
+        await this.#options.catalog.discard(job.stream, productsOf(job));
+      }
       await this.#rest(ms);
     }
     await this.#endThread();

@@ -1,19 +1,19 @@
 /** One file out of several, made in the thread that merges. */
-import * as files from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { FileEntry } from '../catalog/entry.js';
 import { type Footer, readFooter } from '../catalog/footer.js';
+import type { CatalogFs } from '../catalog/place.js';
 import { textOf } from '../errors.js';
 import { messagesOf } from '../query/batch.js';
 import { scanFile } from '../query/file-scan.js';
 import { Batch } from '../recorder/batch.js';
-import type { Disk } from '../recorder/disk.js';
+import { type Disk, syncPath } from '../recorder/disk.js';
 import { FileWriter, type Sealing } from '../recorder/file.js';
 import { fileMetadata } from '../recorder/metadata.js';
 import { type Encoder, isPoison } from '../recorder/parquet.js';
 import type { Room } from '../recorder/room.js';
 import { arrowTable } from '../recorder/table.js';
-import { isSealedName } from '../seal/offered.js';
+import { isEncrypted, seqOf } from './product.js';
 import type { MergeJob, MergeReport } from './protocol.js';
 import { RowWriter } from './rows.js';
 
@@ -23,6 +23,8 @@ const LEFT = 128 * 1024 * 1024;
 export interface MergeContext {
   readonly dataDir: string;
   readonly version: string;
+  /** Sources are read through it. */
+  readonly fs: Pick<CatalogFs, 'open'>;
   readonly disk: Disk;
   readonly room: Room;
   readonly encoder: Encoder;
@@ -41,7 +43,7 @@ export async function merge(context: MergeContext, job: MergeJob): Promise<Merge
   for (const file of job.files) {
     const mark = batch.mark();
     try {
-      const footer = await readFooter(join(context.dataDir, file.path), files, context.sealing.keyring);
+      const footer = await readFooter(join(context.dataDir, file.path), context.fs, context.sealing.keyring);
       if (footer === null) throw new Error('it is no file of the recorder');
       if (!(await readRows(context, file, rows, () => batch.rawBytes <= job.rawBytes))) {
         batch.rollback(mark);
@@ -65,7 +67,7 @@ export async function merge(context: MergeContext, job: MergeJob): Promise<Merge
 
 /** False: with all its rows there would be more than fits. Throws for whatever is not as the catalogue has it. */
 async function readRows(
-  { dataDir, sealing }: MergeContext,
+  { dataDir, fs, sealing }: MergeContext,
   file: FileEntry,
   rows: RowWriter,
   fits: () => boolean,
@@ -74,7 +76,7 @@ async function readRows(
   let count = 0;
   let first = Number.NaN;
   let last = Number.NaN;
-  for await (const found of scanFile(query, new AbortController().signal, sealing.keyring)) {
+  for await (const found of scanFile(query, new AbortController().signal, sealing.keyring, fs)) {
     if (count === 0) first = found.keys[0];
     last = found.keys[found.keys.length - 1];
     count += found.keys.length;
@@ -92,17 +94,19 @@ function write(context: MergeContext, job: MergeJob, batch: Batch, footers: read
   const { stream, compression } = job;
   const sources = job.files.slice(0, footers.length);
   const { firstKey, lastKey, rows, rawBytes } = batch;
-  // The number is that of a file that will not be there any more: the recorder counts on undisturbed.
-  const seq = Math.max(...sources.map((source) => source.seq));
-  const label = { firstKey, lastKey, seq, rows, rawBytes };
+  const label = { firstKey, lastKey, seq: seqOf(sources), rows, rawBytes };
   const { bootId } = footers[footers.length - 1];
   const metadata = fileMetadata({ stream, bootId, clock: clockOf(footers), version }, label);
   metadata.set('mqtt-stream.merged', JSON.stringify(sources.map(({ name }) => name)));
   const bytes = encoder.encode(arrowTable(batch.columns()), compression, metadata);
   room.claim(bytes.length + LEFT);
-  // What was encrypted stays so, whatever is said of the stream now.
-  const encrypted = job.encrypted || sources.some(({ name }) => isSealedName(name));
-  return new FileWriter(disk, dataDir, stream).write(label, bytes, encrypted ? sealing : null);
+  // What the sources were made of is deleted, and has to be so after a power cut: this file will not name it.
+  syncPath(disk, join(dataDir, dirname(sources[0].path)));
+  return new FileWriter(disk, dataDir, stream).write(
+    label,
+    bytes,
+    isEncrypted(job, sources) ? sealing : null,
+  );
 }
 
 /** The clock at the first key and the last one, and all corrections between, as JSON text. */

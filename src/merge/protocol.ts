@@ -37,5 +37,5 @@ export type MergeReport =
   | { readonly kind: 'merged'; readonly file: CommittedFile; readonly count: number }
   /** One of the files is not to be merged: nothing was written. */
   | { readonly kind: 'unfit'; readonly path: string; readonly reason: string }
-  /** Nothing is visible; it may succeed later. */
+  /** What is visible nobody was told of, and it is to be removed; it may succeed later. */
   | { readonly kind: 'failed'; readonly error: string };

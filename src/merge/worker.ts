@@ -1,4 +1,5 @@
 /** Entry of the thread that merges files. */
+import * as fs from 'node:fs/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { Room } from '../recorder/room.js';
 import { loadDisk, loadEncoder } from '../recorder/stand-ins.js';
@@ -15,7 +16,7 @@ if (remark !== null) process.emitWarning(remark);
 const disk = await loadDisk(modules);
 const encoder = await loadEncoder(modules);
 const sealing = { keyring: new Keyring(keys), sentOpen };
-const context = { dataDir, version, disk, room: new Room(disk, dataDir, reserve), encoder, sealing };
+const context = { dataDir, version, fs, disk, room: new Room(disk, dataDir, reserve), encoder, sealing };
 
 parentPort!.on('message', async (job: MergeJob) => {
   parentPort!.postMessage(await merge(context, job));

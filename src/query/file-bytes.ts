@@ -1,5 +1,5 @@
-import { type FileHandle, open } from 'node:fs/promises';
 import type { AsyncBuffer } from 'hyparquet';
+import type { CatalogFs, CatalogHandle } from '../catalog/place.js';
 import { type ByteSource, StoredBytes } from '../seal/byte-source.js';
 import type { Keyring } from '../seal/keyring.js';
 import { isSealedName } from '../seal/offered.js';
@@ -8,18 +8,18 @@ import { OpenedBytes } from '../seal/opened-bytes.js';
 /** Byte ranges of one file, which stays open: it may be renamed or unlinked meanwhile. */
 export class FileBytes implements AsyncBuffer {
   readonly byteLength: number;
-  readonly #handle: FileHandle;
+  readonly #handle: CatalogHandle;
   readonly #source: ByteSource;
 
-  private constructor(handle: FileHandle, source: ByteSource) {
+  private constructor(handle: CatalogHandle, source: ByteSource) {
     this.#handle = handle;
     this.#source = source;
     this.byteLength = source.byteLength;
   }
 
   /** Throws what the system says, and what is wrong with an encrypted file or the keys for it. */
-  static async open(path: string, keyring: Keyring): Promise<FileBytes> {
-    const handle = await open(path, 'r');
+  static async open(path: string, keyring: Keyring, fs: Pick<CatalogFs, 'open'>): Promise<FileBytes> {
+    const handle = await fs.open(path, 'r');
     try {
       const stored = new StoredBytes(handle, (await handle.stat()).size);
       const sealed = isSealedName(path);

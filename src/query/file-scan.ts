@@ -1,5 +1,7 @@
 /** The search in one Parquet file, page by page; runs in the reading thread. */
+import * as files from 'node:fs/promises';
 import { type FileMetaData, parquetMetadataAsync, type RowGroup } from 'hyparquet';
+import type { CatalogFs } from '../catalog/place.js';
 import type { Message } from '../ring/record.js';
 import { Keyring } from '../seal/keyring.js';
 import { topicMatcher } from '../topics.js';
@@ -32,8 +34,9 @@ export async function* scanFile(
   query: RowQuery,
   signal: AbortSignal,
   keyring = Keyring.EMPTY,
+  fs: Pick<CatalogFs, 'open'> = files,
 ): AsyncGenerator<Batch, void> {
-  const file = await FileBytes.open(query.path, keyring);
+  const file = await FileBytes.open(query.path, keyring, fs);
   try {
     if (file.byteLength < SMALLEST_FILE) throw new Error(`${file.byteLength} bytes are too few`);
     const metadata = await parquetMetadataAsync(file, {

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Catalog } from '../catalog/catalog.js';
 import type { DroppedFile } from '../catalog/entry.js';
 import { GAPS_FILE, isStreamName, STREAMS_FOLDER, streamFolder } from '../catalog/naming.js';
@@ -17,12 +17,15 @@ const FILE_GONE: readonly GapReason[] = ['unreadable', 'deleted'];
 export interface GapLogsFiles extends GapFiles {
   readdir(path: string): Promise<string[]>;
   readFile(path: string, encoding: 'utf8'): Promise<string>;
+  copyFile(from: string, to: string): Promise<void>;
 }
 
 export interface GapLogsOptions {
   readonly dataDir: string;
   readonly catalog: Catalog;
   readonly files: GapLogsFiles;
+  /** See `GapLogOptions`; the system's, if left out. */
+  readonly after?: (ms: number, callback: () => void) => () => void;
   readonly log: Logger;
   readonly afterCrash: boolean;
   /** No key up to this one was given by this process. */
@@ -47,7 +50,7 @@ export class GapLogs {
     this.#options = options;
   }
 
-  /** Reads what earlier processes knew. A record that cannot be read is set aside; its gap is of unknown size. */
+  /** Reads what earlier processes knew. Of a damaged record a copy is kept; its gap is of unknown size. */
   static async open(options: GapLogsOptions): Promise<GapLogs> {
     const { catalog, dataDir, files } = options;
     const logs = new GapLogs(options);
@@ -157,13 +160,14 @@ export class GapLogs {
     const path = this.#path(stream);
     let record: GapRecord = EMPTY_RECORD;
     let length: number | null = null;
+    let unread = false;
     try {
       const text = await files.readFile(path, 'utf8').catch(unlessNone(null));
       if (text !== null) record = readGapRecord(text);
       if (text !== null && !record.torn) length = text.length;
     } catch (error) {
       log.error({ stream, file: path, err: error }, 'the record of gaps cannot be read');
-      record = { ...EMPTY_RECORD, damaged: 1 };
+      unread = true;
     }
     // What was restored by hand is no gap any more.
     const lasting = record.gaps.filter(
@@ -172,26 +176,49 @@ export class GapLogs {
     const gaps = Gaps.restored({ ...record, gaps: lasting });
     // After a crash `settled` says from where on something may be missing.
     const damaged = record.damaged > 0 || (record.torn && !afterCrash);
-    this.#add(stream, gaps, damaged ? null : length);
-    if (record.torn || record.growing) this.#behind.add(stream);
-    if (!damaged) return;
+    this.#add(stream, gaps, damaged || unread ? null : length);
+    if (record.torn || record.growing || (afterCrash && !(await this.#syncNewest(stream))))
+      this.#behind.add(stream);
+    if (!damaged && !unread) return;
     gaps.insert({ start: 0, end: lastKeyBefore, messages: null, reason: 'unknown' });
-    await this.#setAside(stream, path);
+    if (damaged) await this.#keepCopy(stream, path);
   }
 
-  async #setAside(stream: string, path: string): Promise<void> {
+  /**
+   * A file whose process died before it was durable tells what is missing only once it is. False: a power cut may still
+   * take it.
+   */
+  async #syncNewest(stream: string): Promise<boolean> {
+    const { catalog, dataDir, files, log } = this.#options;
+    const newest = catalog.files(stream).at(-1);
+    if (newest === undefined) return true;
+    try {
+      const folder = await files.open(dirname(join(dataDir, newest.path)), 'r');
+      await folder.sync().finally(() => folder.close());
+      return true;
+    } catch (error) {
+      log.error(
+        { stream, file: newest.path, error: textOf(error) },
+        'the newest file may not be on the disk',
+      );
+      return false;
+    }
+  }
+
+  /** The record itself stays until there is another one: were it moved, a crash before that would leave none, as if nothing was missing. */
+  async #keepCopy(stream: string, path: string): Promise<void> {
     const { files, log } = this.#options;
     const kept = `${path}.corrupt`;
     try {
-      await files.rename(path, kept);
-      log.warn({ stream, file: path, kept }, 'a damaged record of gaps was set aside');
+      await files.copyFile(path, kept);
+      log.warn({ stream, file: path, kept }, 'a damaged record of gaps is replaced; there is a copy of it');
     } catch (error) {
       log.error({ stream, file: path, error: textOf(error) }, 'a damaged record of gaps is replaced');
     }
   }
 
   #add(stream: string, gaps: Gaps, length: number | null): GapLog {
-    const { files, log } = this.#options;
+    const { after = systemAfter, files, log } = this.#options;
     const gapLog = new GapLog({
       path: this.#path(stream),
       gaps,
@@ -256,9 +283,9 @@ function isListed(catalog: Catalog, stream: string, start: number, end: number):
     .some(({ firstKey, lastKey }) => firstKey === start && lastKey === end);
 }
 
-function after(ms: number, callback: () => void): () => void {
+/** Nothing to stay alive for: the end of the process writes gaps, too. */
+function systemAfter(ms: number, callback: () => void): () => void {
   const timer = setTimeout(callback, ms);
-  // The end of the process writes it, too.
   timer.unref();
   return () => clearTimeout(timer);
 }

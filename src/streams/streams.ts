@@ -108,6 +108,14 @@ export class Streams {
     return held.stream;
   }
 
+  /**
+   * Resolves when it is on the disk what crashes may have taken of the streams, or cannot be written. Before that nothing is to be
+   * captured: after another crash the first messages of this process would tell that nothing is missing before them.
+   */
+  async begun(): Promise<void> {
+    await Promise.all([...this.#held.keys()].map((name) => this.#parts.gapLogs.saved(name)));
+  }
+
   /** All that the process before has left in its journals is in files, or so many milliseconds have passed. */
   async restored(ms: number): Promise<void> {
     await within(ms, Promise.all([...this.#held.values()].map(({ recovery }) => recovery.done)));

@@ -24,8 +24,11 @@ async function opened(
   const fs: CatalogFs = {
     ...files,
     open: async (path, flags) => {
-      read.push(path.slice(path.lastIndexOf('/') + 1));
-      await hook.before();
+      // A folder is opened to be synced.
+      if (path.endsWith('.parquet')) {
+        read.push(path.slice(path.lastIndexOf('/') + 1));
+        await hook.before();
+      }
       return files.open(path, flags);
     },
   };

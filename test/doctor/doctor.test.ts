@@ -140,7 +140,7 @@ test('files that were merged and are not deleted yet are no fault', async (t) =>
   const catalog = await Catalog.open({ dataDir, fs, log: memoryLog() });
   const room = new Room(systemDisk, dataDir, 0);
   const report = await merge(
-    { dataDir, version: '1', disk: systemDisk, room, encoder: parquetEncoder, sealing: SEALING },
+    { dataDir, version: '1', fs, disk: systemDisk, room, encoder: parquetEncoder, sealing: SEALING },
     {
       stream: 'vehicle',
       compression: 'zstd',

@@ -43,7 +43,15 @@ class Rig {
     this.catalog = catalog;
     this.work = (job) =>
       merge(
-        { dataDir, version: '1', disk: quickDisk, room: anyRoom, encoder: parquetEncoder, sealing: SEALING },
+        {
+          dataDir,
+          version: '1',
+          fs: files,
+          disk: quickDisk,
+          room: anyRoom,
+          encoder: parquetEncoder,
+          sealing: SEALING,
+        },
         job,
       );
     let running = 0;
@@ -242,6 +250,26 @@ test('a merge that fails is tried again, later and later, with another thread', 
   await rig.settle();
   assert.deepEqual(rig.seqs, [20]);
   assert.equal(rig.log.lines.filter(({ level }) => level === 'warn').length, rig.failures);
+});
+
+test('what a thread has made and did not tell of goes, before anything else is made of the same files', async (t) => {
+  const lists = samples(generator(13), 20);
+  const rig = await Rig.make(t, lists);
+  const work = rig.work;
+  rig.work = async (job) => {
+    assert.equal((await work({ ...job, files: job.files.slice(0, 18) })).kind, 'merged');
+    // One of them leaves: what is made next has another name.
+    await rig.catalog.retain(STREAM, { ...FOREVER, maxFiles: 19 }, DAY);
+    assert.equal((await rig.onDisk()).length, 20);
+    rig.work = work;
+    return { kind: 'failed', error: 'the thread ended' };
+  };
+  rig.add();
+  await rig.settle();
+  assert.equal(rig.failures, 1);
+  assert.deepEqual(rig.seqs, [20]);
+  assert.equal((await rig.onDisk()).length, 1);
+  assert.deepEqual(await duckMessages(rig.paths()), messagesOf(lists.slice(1)));
 });
 
 test('it rests three times as long as it works', async (t) => {

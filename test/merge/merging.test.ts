@@ -33,7 +33,15 @@ import {
 const MIB = 1024 * 1024;
 
 function contextOf(dataDir: string, disk: Disk = quickDisk) {
-  return { dataDir, version: '1.2.3', disk, room: anyRoom, encoder: parquetEncoder, sealing: SEALING };
+  return {
+    dataDir,
+    version: '1.2.3',
+    fs: files,
+    disk,
+    room: anyRoom,
+    encoder: parquetEncoder,
+    sealing: SEALING,
+  };
 }
 
 const jobOf = (entries: readonly FileEntry[], rawBytes = MIB) => ({

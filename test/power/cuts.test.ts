@@ -1,54 +1,45 @@
 /** What each level promises holds after every power cut, wherever it comes. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { type Encoder, parquetEncoder } from '../../src/recorder/parquet.js';
 import type { Durability } from '../../src/recorder/protocol.js';
-import { stream } from '../recorder/rig.js';
-import { Drive, type Plan } from './drive.js';
-import { quickEncoder } from './rows.js';
-import { secondReader } from './second-reader.js';
+import type { Plan } from './drive.js';
+import { DIMENSIONS, type Dimension, driven, failing, LEVELS, plan } from './plans.js';
 
 /** Of each level; more for a long run. */
-const CUTS = Number(process.env.TEST_POWER_CUTS ?? 600);
-/** Of a machine: so many processes. */
-const LIVES = 25;
-/** Of an operation to fail, on a disk that has its moments. */
-const FAULTS = 0.1;
-
-function plan(durability: Durability, encoder: Encoder = quickEncoder): Plan {
-  return {
-    stream: stream('vehicle', { messages: 12, every: 10_000 }, durability),
-    retention: { maxBytes: 0, maxFiles: 6, maxAge: 0 },
-    encoder,
-    steps: 60,
-  };
-}
-
-async function driven(plan: Plan, seed: number): Promise<Drive> {
-  const drive = new Drive(plan, seed);
-  try {
-    for (let life = 0; life < LIVES; life++) await drive.live();
-    await drive.end();
-  } catch (error) {
-    throw new Error(`seed ${seed}: ${error instanceof Error ? error.message : error}`, { cause: error });
-  }
-  return drive;
-}
-
+const CUTS = Number(process.env.TEST_POWER_CUTS ?? 300);
 /** Drives machines until the power was cut so often, and tells what was seen; in which steps. */
-async function cutPower(t: TestContext, times: number, plan: Plan, from: number): Promise<Set<string>> {
+async function cutPower(
+  t: TestContext,
+  times: number,
+  planOf: (seed: number) => Plan,
+  from: number,
+): Promise<Set<string>> {
   const steps = new Map<string, number>();
-  const sum = { cuts: 0, restoring: 0, given: 0, acknowledged: 0, lost: 0 };
+  const sum = {
+    cuts: 0,
+    restoring: 0,
+    merging: 0,
+    given: 0,
+    acknowledged: 0,
+    lost: 0,
+    yielded: 0,
+    merged: 0,
+    saves: 0,
+  };
   for (let seed = from; sum.cuts < times; seed++) {
-    const { cuts, restoring, ledger } = await driven(plan, seed);
+    const { cuts, gapLedger, ledger, merging, restoring } = await driven(planOf(seed), seed);
     for (const [step, count] of cuts) {
       steps.set(step, (steps.get(step) ?? 0) + count);
       sum.cuts += count;
     }
     sum.restoring += restoring;
+    sum.merging += merging;
     sum.given += ledger.given;
     sum.acknowledged += ledger.acknowledged;
     sum.lost += ledger.lost;
+    sum.yielded += ledger.yielded;
+    sum.merged += ledger.merged;
+    sum.saves += gapLedger.saves;
   }
   t.diagnostic(JSON.stringify(sum));
   t.diagnostic([...steps].map(([step, count]) => `${step} ${count}`).join(', '));
@@ -69,9 +60,9 @@ const STEPS: Record<Durability, readonly string[]> = {
   strict: [...FILE_STEPS, ...OTHER_STEPS, ...JOURNAL_STEPS, ...SYNC_STEPS],
 };
 
-for (const durability of ['none', 'process', 'interval', 'strict'] as const) {
+for (const durability of LEVELS) {
   test(`${durability}: nothing that was promised is lost, nothing is there twice`, async (t) => {
-    const cut = await cutPower(t, CUTS, plan(durability), 0);
+    const cut = await cutPower(t, CUTS, () => plan(durability), 0);
     assert.deepEqual(
       STEPS[durability].filter((step) => !cut.has(step)),
       [],
@@ -80,36 +71,17 @@ for (const durability of ['none', 'process', 'interval', 'strict'] as const) {
   });
 
   test(`${durability}: nor on a disk that fails now and then`, async (t) => {
-    await cutPower(t, CUTS / 4, { ...plan(durability), faults: FAULTS }, 100_000);
-  });
-
-  test(`${durability}: nor while a file is made of what came before`, async (t) => {
-    await cutPower(t, CUTS / 2, { ...plan(durability), deferred: true }, 300_000);
-    await cutPower(t, CUTS / 4, { ...plan(durability), deferred: true, faults: FAULTS }, 400_000);
+    await cutPower(t, CUTS / 4, () => failing(plan(durability)), 100_000);
   });
 }
 
-test('seeds that found what the others had not', async () => {
-  // A folder above the journal, whose sync had failed, was not synced again.
-  await driven({ ...plan('strict'), faults: FAULTS }, 100_027);
-  // A thread ended that had made a file visible, and could neither sync nor remove it: its rows were there twice.
-  await driven({ ...plan('process'), faults: FAULTS }, 100_073);
-  // A thread ended between a file of what was left and its report: nobody knew of it until the next start.
-  await driven(plan('process'), 117);
-  // A file that was removed came back, since its folder was not synced before another had its rows.
-  await driven({ ...plan('process'), faults: FAULTS }, 100_284);
-});
-
-test('the files are the same to another reader', async () => {
-  const duckdb = await secondReader();
-  for (let seed = 200_000; seed < 200_004; seed++) {
-    const drive = await driven(plan('strict', parquetEncoder), seed);
-    const files = drive.visible();
-    assert.ok(files.length > 1);
-    const found = await drive.ledger.inspect(new Map(files));
-    assert.deepEqual(
-      await duckdb.keysIn(files),
-      [...found].sort((a, b) => a - b),
-    );
-  }
-});
+for (const name of Object.keys(DIMENSIONS) as Dimension[]) {
+  const with_ = DIMENSIONS[name];
+  test(`${name}: nothing that was promised is lost, nothing is there twice`, async (t) => {
+    await cutPower(t, CUTS, (seed) => with_(plan(LEVELS[seed % 4]!)), 200_000);
+  });
+  if (name !== 'filling')
+    test(`${name}: nor on a disk that fails now and then`, async (t) => {
+      await cutPower(t, CUTS / 4, (seed) => failing(with_(plan(LEVELS[seed % 4]!))), 300_000);
+    });
+}

@@ -2,20 +2,30 @@ import assert from 'node:assert/strict';
 import { basename } from 'node:path';
 import { generator } from '../catalog/generator.js';
 import { DAY, FakeTime, HOUR, SECOND, TODAY } from '../clock/machine.js';
-import { Ledger } from './ledger.js';
-import { DATA_DIR, Life, type Surroundings } from './life.js';
+import { keyringOf } from '../seal/keys.js';
+import { GapLedger } from './gap-ledger.js';
+import { isServed, Ledger } from './ledger.js';
+import { Life } from './life.js';
 import { PowerDisk } from './power-disk.js';
+import { DATA_DIR, type Setup } from './setup.js';
 
-export interface Plan extends Pick<Surroundings, 'stream' | 'retention' | 'encoder'> {
+export interface Plan extends Setup {
   /** The power is cut within so many steps of a start. */
   readonly steps: number;
-  /** Files are made while the recorder does other things. */
-  readonly deferred?: boolean;
   /** Of an operation to fail while the disk has its moments. */
   readonly faults?: number;
+  /** The disk has no room now and then. */
+  readonly fills?: boolean;
+  /** How often it starts again shortly before midnight. */
+  readonly midnights: number;
+  /** Milliseconds that pass at once. */
+  readonly passing: number;
 }
 
 const MOST_ACTS = 60;
+/** Steps of what is asynchronous that are made between two acts, at most; merges are many. */
+const TICKS = 8;
+const MERGE_TICKS = 800;
 
 /** A machine that is started again and again; whatever it does is decided by its seed. */
 export class Drive {
@@ -23,7 +33,10 @@ export class Drive {
   readonly cuts = new Map<string, number>();
   /** Those of them that came while it recovered what another one had left. */
   restoring = 0;
+  /** Those of them that came while it merged. */
+  merging = 0;
   readonly ledger = new Ledger();
+  readonly gapLedger = new GapLedger();
   readonly #plan: Plan;
   readonly #random: () => number;
   readonly #time = new FakeTime();
@@ -42,15 +55,16 @@ export class Drive {
     const disk = this.#disk;
     const random = this.#random;
     disk.stopAt = random() < 0.9 ? 1 + Math.floor(random() * this.#plan.steps) : Number.POSITIVE_INFINITY;
-    await this.ledger.inspect(disk.files());
+    await this.ledger.inspect(disk.files(), 'latest');
     if (random() < 0.3) this.#trouble();
-    const life = await this.#start(this.#plan.faults !== undefined);
+    const life = await this.#start(this.#failing);
     if (life !== null) {
       for (let acts = random() * MOST_ACTS; acts > 0 && !disk.dead; acts--) await this.#act(life);
       if (!disk.dead && random() < 0.3) await life.close();
       await this.#check(life);
     }
     const restoring = life !== null && !life.restored;
+    if (life?.merging) this.merging++;
     const died = random() < 0.3;
     this.#disk = died ? disk.crash() : this.#cut(restoring);
     await life?.ended();
@@ -74,33 +88,45 @@ export class Drive {
         .map(([path]) => path)
         .sort(),
     );
-    this.ledger.settle(await this.ledger.inspect(served));
+    this.ledger.settle(await this.ledger.inspect(served, 'all'));
   }
 
   /** The files that a user sees. */
   visible(): [path: string, bytes: Uint8Array][] {
-    return [...this.#disk.files()].filter(([path]) => path.endsWith('.parquet'));
+    return [...this.#disk.files()].filter(([path]) => isServed(path));
+  }
+
+  get #failing(): boolean {
+    return this.#plan.faults !== undefined || this.#plan.fills === true;
   }
 
   #start(failing: boolean): Promise<Life | null> {
-    const { ledger } = this;
-    const { deferred = false } = this.#plan;
-    return Life.start({ ...this.#plan, deferred, disk: this.#disk, time: this.#time, ledger, failing });
+    const { gapLedger, ledger } = this;
+    const stream = { ...this.#plan.stream };
+    let keyring = keyringOf('a', 'b');
+    if (stream.encryption?.enabled) {
+      // What is said of encryption changes, and so do keys.
+      if (this.#random() < 0.2) stream.encryption = { enabled: false };
+      if (this.#random() < 0.5) keyring = keyringOf('b', 'a');
+    }
+    const [disk, random, time] = [this.#disk, this.#random, this.#time];
+    return Life.start({ ...this.#plan, stream, disk, random, time, ledger, gapLedger, keyring, failing });
   }
 
   /** What is served is on the disk, and as soon as all of it is recovered it is all that was promised. */
   async #check(life: Life): Promise<void> {
     if (this.#disk.dead) return;
     await life.ended();
-    const { ledger } = this;
+    const { gapLedger, ledger } = this;
+    const served = await ledger.inspect(this.#files(life.served()), 'all');
     // What a failing disk does not let the catalogue read is served after another start.
-    const failing = this.#plan.faults !== undefined;
-    const files = failing ? new Map(this.visible()) : this.#files(life.served());
-    const found = await ledger.inspect(files);
+    const found = this.#failing ? await ledger.inspect(new Map(this.visible()), 'latest') : served;
+    const there = new Set([...found, ...life.unwritten()]);
+    gapLedger.expect(life.gaps(), ledger.missing(there), ledger.forgotten, this.#plan.faults === undefined);
     if (!life.restored) return;
-    ledger.expect(new Set([...found, ...life.unwritten()]));
+    ledger.expect(there);
     // Whoever asks is answered with these rows: they do not go away either.
-    ledger.promise(await ledger.inspect(this.#files(life.served())));
+    ledger.promise(served);
   }
 
   #files(paths: readonly string[]): Map<string, Uint8Array> {
@@ -116,15 +142,16 @@ export class Drive {
 
   async #act(life: Life): Promise<void> {
     const random = this.#random;
-    const choice = Math.floor(random() * 22);
+    const choice = Math.floor(random() * 24);
     if (choice < 8) life.capture(1 + Math.floor(random() * 8), random() < 0.5);
     else if (choice < 10) await life.pass(random() * 50);
-    else if (choice < 11) await life.pass(random() * 25_000);
+    else if (choice < 11) await life.pass(random() * this.#plan.passing);
     else if (choice < 13) life.flush();
     else if (choice < 14) await life.save(false);
     else if (choice < 15) life.retain();
     else if (choice < 17) life.settle();
     else if (choice < 18) await this.#check(life);
+    else if (choice < 20) await life.saveGaps();
     else {
       for (let turns = random() * 5; turns > 0; turns--) {
         if (this.#plan.deferred && random() < 0.3) life.make();
@@ -133,19 +160,25 @@ export class Drive {
     }
     if (random() < 0.01) life.poison();
     // What is asynchronous goes on beside the recorder.
-    for (let ticks = random() * 8; ticks > 0; ticks--) await null;
+    const most = this.#plan.mergeBelow > 0 && random() < 0.2 ? MERGE_TICKS : TICKS;
+    for (let ticks = random() * most; ticks > 0; ticks--) await null;
     if (random() < 0.1) this.#trouble();
   }
 
   /** The disk begins to fail, or is well again. */
   #trouble(): void {
-    const { faults } = this.#plan;
+    const { faults = 0, fills, reserve } = this.#plan;
     const random = this.#random;
-    if (faults === undefined) return;
+    if (!this.#failing) return;
     const disk = this.#disk;
     const mood = random();
     disk.fault = () => null;
     disk.capacity = Number.POSITIVE_INFINITY;
+    if (fills) {
+      if (mood < 0.5) disk.capacity = disk.used + Math.floor(random() * 2 * reserve);
+      else if (mood < 0.55) disk.capacity = Math.floor(random() * disk.used);
+      return;
+    }
     if (mood < 0.3) disk.fault = () => (random() < faults ? 'EIO' : null);
     else if (mood < 0.4) disk.fault = (operation) => (operation === 'sync' && random() < 0.5 ? 'EIO' : null);
     else if (mood < 0.5) disk.capacity = Math.floor(random() * 20_000);
@@ -167,14 +200,14 @@ export class Drive {
     const time = this.#time;
     time.reboot(random() * HOUR);
     const way = random();
-    if (way < 0.4) time.step(DAY - (time.now % DAY) - random() * 20 * SECOND);
-    else if (way < 0.6) time.now = TODAY - DAY + random() * SECOND;
+    if (way < this.#plan.midnights) time.step(DAY - (time.now % DAY) - random() * 20 * SECOND);
+    else if (way < this.#plan.midnights + 0.2) time.now = TODAY - DAY + random() * SECOND;
   }
 }
 
 /** What sort of file or folder it is. */
 function kindOf(path: string): string {
-  const name = basename(path);
+  const name = basename(path).replace('.enc', '');
   if (name.startsWith('date=')) return 'date';
   if (name.endsWith('.journal')) return 'segment';
   return /^\d/.test(name) ? name.slice(name.indexOf('.') + 1) : name;

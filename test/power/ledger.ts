@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
-import { readKeys } from './rows.js';
+import { dirname, join } from 'node:path';
+import { type FileContents, readContents } from './rows.js';
+
+/** Files that others were made of count only if those are not there. */
+export type Counted = 'all' | 'latest';
 
 /** What was said of messages, as those know it who were told: it survives everything. */
 export class Ledger {
-  /** Keys in the order in which they were given, of each process. */
+  /** Keys of what was captured, in the order in which they were given, of each process. */
   readonly #lives: number[][] = [];
   readonly #given = new Set<number>();
   #highest = 0;
@@ -13,9 +17,21 @@ export class Ledger {
   readonly #handed = new Set<number>();
   /** Keys that may be gone, since retention took them. */
   readonly #retired = new Set<number>();
+  /** Keys that may be gone; then a gap tells of them. */
+  readonly #yielded = new Set<number>();
+  /** Keys of which others that came later may be in files first. */
+  readonly #loose = new Set<number>();
+  /** Retention took everything up to this key, gaps included. */
+  forgotten = 0;
+  /** Messages up to this key may be gone without anybody telling: a disk did not let that be written down. */
+  #forgiven = 0;
   /** Messages for which a promise was made. */
   acknowledged = 0;
-  /** Messages for which there was none, and that are gone. */
+  /** Messages that went to make room. */
+  yielded = 0;
+  /** Files that are parts of others now. */
+  merged = 0;
+  /** Messages for which there was no promise, and that are gone. */
   lost = 0;
 
   get given(): number {
@@ -35,14 +51,15 @@ export class Ledger {
   }
 
   promise(keys: Iterable<number>): void {
-    for (const key of keys) if (!this.#retired.has(key)) this.#add(this.#promised, key);
+    for (const key of keys) this.#add(this.#promised, key);
   }
 
   hand(keys: Iterable<number>): void {
-    for (const key of keys) if (!this.#retired.has(key)) this.#add(this.#handed, key);
+    for (const key of keys) this.#add(this.#handed, key);
   }
 
   #add(keys: Set<number>, key: number): void {
+    if (this.#retired.has(key) || this.#yielded.has(key)) return;
     if (!this.#promised.has(key) && !this.#handed.has(key)) this.acknowledged++;
     keys.add(key);
   }
@@ -52,22 +69,59 @@ export class Ledger {
     this.#handed.clear();
   }
 
-  /** Retention takes a file with these keys: it may stay or go. */
-  retire({ firstKey, lastKey }: { readonly firstKey: number; readonly lastKey: number }): void {
-    for (const keys of this.#lives) {
-      for (const key of keys) if (key >= firstKey && key <= lastKey) this.#retired.add(key);
-    }
-    for (const keys of [this.#promised, this.#handed]) {
-      for (const key of keys) if (key >= firstKey && key <= lastKey) keys.delete(key);
+  /** Retention takes a file: its messages may stay or go, and nobody tells of them. */
+  retire(file: { readonly firstKey: number; readonly lastKey: number }): void {
+    for (const key of this.#within(file)) this.#take(key, this.#retired);
+    this.forgotten = Math.max(this.forgotten, file.lastKey);
+  }
+
+  /** A file goes to make room: its messages may stay or go. */
+  yieldFile(file: { readonly firstKey: number; readonly lastKey: number }): void {
+    this.yield(this.#within(file));
+  }
+
+  /** Messages go to make room. */
+  yield(keys: Iterable<number>): void {
+    for (const key of keys) {
+      this.#take(key, this.#yielded);
+      this.yielded++;
     }
   }
 
-  /** Reads all files that a user sees; the keys in them. Throws if one is not as it has to be, or a key is in two. */
-  async inspect(files: ReadonlyMap<string, Uint8Array>): Promise<Set<number>> {
-    const found = new Map<number, string>();
+  loosen(keys: Iterable<number>): void {
+    for (const key of keys) this.#loose.add(key);
+  }
+
+  /** Of earlier processes' messages some are known to be missing between others. */
+  loosenEarlier(): void {
+    for (const keys of this.#lives.slice(0, -1)) this.loosen(keys);
+  }
+
+  /** What is missing until now nobody may tell of after the next crash. */
+  forgive(): void {
+    this.#forgiven = this.#highest;
+  }
+
+  #take(key: number, by: Set<number>): void {
+    by.add(key);
+    this.#promised.delete(key);
+    this.#handed.delete(key);
+  }
+
+  *#within({ firstKey, lastKey }: { readonly firstKey: number; readonly lastKey: number }) {
+    for (const keys of this.#lives) for (const key of keys) if (key >= firstKey && key <= lastKey) yield key;
+  }
+
+  /** Reads files that a user sees; the keys in them. Throws if one is not as it has to be, or a key is in two that count. */
+  async inspect(files: ReadonlyMap<string, Uint8Array>, counted: Counted): Promise<Set<number>> {
+    const contents = new Map<string, FileContents>();
     for (const [path, bytes] of files) {
-      if (!path.endsWith('.parquet')) continue;
-      const keys = await readKeys(bytes).catch((error: unknown) => assert.fail(`${path}: ${error}`));
+      if (!isServed(path)) continue;
+      const read = readContents(path, bytes).catch((error: unknown) => assert.fail(`${path}: ${error}`));
+      contents.set(path, await read);
+    }
+    const found = new Map<number, string>();
+    for (const [path, { keys }] of counted === 'latest' ? latest(contents) : contents) {
       for (const key of keys) {
         assert.ok(this.#given.has(key), `${path} has row ${key}, which was never given`);
         const other = found.get(key);
@@ -90,18 +144,33 @@ export class Ledger {
       let missing = 0;
       for (const key of keys) {
         if (found.has(key)) assert.equal(missing, 0, `row ${key} is there, and ${missing} before it is not`);
-        else if (!this.#retired.has(key)) missing ||= key;
+        else if (!this.#retired.has(key) && !this.#yielded.has(key) && !this.#loose.has(key)) missing ||= key;
       }
     }
   }
 
-  /** Of earlier processes' messages some are known to be missing between others: nobody relies on their order any more. */
-  tellMissing(): void {
-    this.#lives.splice(0, this.#lives.length - 1);
+  /** Keys of messages that are gone, and that retention did not take. */
+  missing(found: ReadonlySet<number>): number[] {
+    return [...this.#given].filter(
+      (key) => key > Math.max(this.forgotten, this.#forgiven) && !found.has(key) && !this.#retired.has(key),
+    );
   }
 
   /** At the end: what is in no file is gone. */
   settle(found: ReadonlySet<number>): void {
-    for (const key of this.#given) if (!found.has(key) && !this.#retired.has(key)) this.lost++;
+    for (const key of this.#given)
+      if (!found.has(key) && !this.#retired.has(key) && !this.#yielded.has(key)) this.lost++;
   }
+}
+
+export function isServed(path: string): boolean {
+  return path.endsWith('.parquet') || path.endsWith('.parquet.enc');
+}
+
+/** Without those that another one was made of, itself or by way of others. */
+function latest(contents: ReadonlyMap<string, FileContents>): Map<string, FileContents> {
+  const gone = new Set(
+    [...contents].flatMap(([path, { sources }]) => sources.map((name) => join(dirname(path), name))),
+  );
+  return new Map([...contents].filter(([path]) => !gone.has(path)));
 }

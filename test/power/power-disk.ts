@@ -51,7 +51,7 @@ export class PowerDisk implements Disk {
   dead = false;
   /** What that step was. */
   stopped: { readonly operation: Operation; readonly path: string } | null = null;
-  /** Bytes of all files together. */
+  /** Of `used`, at most. */
   capacity = Number.POSITIVE_INFINITY;
   /** The code that an operation fails with (`EIO`), or null. */
   fault: (operation: Operation, path: string) => string | null = () => null;
@@ -82,6 +82,13 @@ export class PowerDisk implements Disk {
     this.dead = true;
     this.#root.forget(this.#random);
     return new PowerDisk(this.#random, this.#root, this.#removed);
+  }
+
+  /** Bytes of all files together. */
+  get used(): number {
+    let bytes = 0;
+    for (const content of this.files().values()) bytes += content.length;
+    return bytes;
   }
 
   get opened(): number {
@@ -195,7 +202,7 @@ export class PowerDisk implements Disk {
   }
 
   free(): number {
-    return this.capacity - this.#used();
+    return this.capacity - this.used;
   }
 
   /** As `remove`, for a file that has to be there. */
@@ -261,12 +268,6 @@ export class PowerDisk implements Disk {
     const { node, path } = this.#file(file);
     if (!(node instanceof Content)) throw systemError('EISDIR', 'use', path);
     return node;
-  }
-
-  #used(): number {
-    let bytes = 0;
-    for (const content of this.files().values()) bytes += content.length;
-    return bytes;
   }
 }
 

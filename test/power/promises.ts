@@ -1,20 +1,24 @@
 import type { CatalogFs } from '../../src/catalog/place.js';
 import type { ClockFiles } from '../../src/clock/store.js';
 import type { JournalFiles } from '../../src/recorder/journal/last-key.js';
+import type { GapLogsFiles } from '../../src/streams/gap-logs.js';
 import { Folder } from './folder.js';
 import type { PowerDisk } from './power-disk.js';
 
 /** The part of `node:fs/promises` that the broker's thread uses, on a disk that loses power. */
-export type PromisedFiles = CatalogFs & ClockFiles;
+export type PromisedFiles = CatalogFs & ClockFiles & GapLogsFiles;
 
 export function promises(disk: PowerDisk): PromisedFiles {
-  return {
-    readdir: async (path) =>
-      [...disk.entries(path)].map(([name, node]) => ({
-        name,
-        isFile: () => !(node instanceof Folder),
-        isDirectory: () => node instanceof Folder,
-      })),
+  const files = {
+    readdir: async (path: string, options?: { withFileTypes: true }) =>
+      options === undefined
+        ? [...disk.entries(path).keys()]
+        : [...disk.entries(path)].map(([name, node]) => ({
+            name,
+            isFile: () => !(node instanceof Folder),
+            isDirectory: () => node instanceof Folder,
+          })),
+    mkdir: async (path: string) => (disk.makeFolder(path) ? path : undefined),
     open: async (path: string, flags: string) => {
       const file = disk.open(path, flags as 'r' | 'w' | 'a');
       return {
@@ -30,11 +34,18 @@ export function promises(disk: PowerDisk): PromisedFiles {
         close: async () => disk.close(file),
       };
     },
-    readFile: async (path) => contentsOf(disk, path).toString(),
-    rename: async (from, to) => disk.rename(from, to),
-    unlink: async (path) => disk.unlink(path),
-    rmdir: async (path) => disk.removeFolder(path),
+    readFile: async (path: string) => contentsOf(disk, path).toString(),
+    copyFile: async (from: string, to: string) => {
+      const bytes = contentsOf(disk, from);
+      const file = disk.open(to, 'w');
+      for (let done = 0; done < bytes.length; ) done += disk.write(file, bytes.subarray(done));
+      disk.close(file);
+    },
+    rename: async (from: string, to: string) => disk.rename(from, to),
+    unlink: async (path: string) => disk.unlink(path),
+    rmdir: async (path: string) => disk.removeFolder(path),
   };
+  return files as PromisedFiles;
 }
 
 /** The part that looks into journals. */

@@ -8,7 +8,7 @@ import { fileName, streamFolder } from '../../src/catalog/naming.js';
 import { readGapRecord } from '../../src/exchange/gap-record.js';
 import type { Gap, GapReason } from '../../src/exchange/gaps.js';
 import { Stream, type WhenFull } from '../../src/exchange/stream.js';
-import { GapLogs, type GapLogsOptions } from '../../src/streams/gap-logs.js';
+import { GapLogs, type GapLogsFiles, type GapLogsOptions } from '../../src/streams/gap-logs.js';
 import { MemoryLog, temporaryFolder } from '../app/app-fixture.js';
 
 const EVERYTHING = [{ start: 0, end: Number.MAX_SAFE_INTEGER }];
@@ -27,6 +27,8 @@ interface Life {
   readonly whenFull?: WhenFull;
   /** First and last keys of the files that it finds. */
   readonly filed?: readonly (readonly [number, number])[];
+  /** Other than those of the system. */
+  readonly fs?: Partial<GapLogsFiles>;
 }
 
 /** A folder in which one life of a stream follows the other; `gapsOf` are those that answers would have. */
@@ -41,7 +43,7 @@ async function world(t: TestContext) {
     opened.gapLogs.leave('a');
     return opened;
   };
-  const open = async ({ afterCrash = false, lastKeyBefore = 0, filed = [] }: Life) => {
+  const open = async ({ afterCrash = false, lastKeyBefore = 0, filed = [], fs = {} }: Life) => {
     const catalog = await Catalog.open({ dataDir, fs: files, log: log.log });
     const add = (firstKey: number, lastKey: number) => {
       const name = fileName(firstKey, lastKey, ++seq);
@@ -49,7 +51,14 @@ async function world(t: TestContext) {
       catalog.add({ ...entry, rows: 1, bytes: 1, sha256: null, rawBytes: 1 });
     };
     for (const [firstKey, lastKey] of filed) add(firstKey, lastKey);
-    const options: GapLogsOptions = { dataDir, catalog, files, log: log.log, afterCrash, lastKeyBefore };
+    const options: GapLogsOptions = {
+      dataDir,
+      catalog,
+      files: { ...files, ...fs },
+      log: log.log,
+      afterCrash,
+      lastKeyBefore,
+    };
     return { add, catalog, gapLogs: await GapLogs.open(options) };
   };
   const life = async (how: Life = {}) => {
@@ -254,7 +263,7 @@ test('a torn end: all it may have held lies behind what is settled', async (t) =
   assert.deepEqual(log.matching(/damaged/), []);
 });
 
-test('a damaged record is set aside, and whether others were there is not known', async (t) => {
+test('of a damaged record a copy is kept, and whether others were there is not known', async (t) => {
   const { dataDir, life, log, path } = await world(t);
   const first = await life();
   first.stream.gaps.add(5, 'dropped', false);
@@ -268,18 +277,30 @@ test('a damaged record is set aside, and whether others were there is not known'
   const third = await life({ lastKeyBefore: 20 });
   assert.deepEqual(third.gaps(), known);
   await third.gapLogs.close();
-  assert.equal(log.matching(/a damaged record of gaps was set aside/).length, 1);
+  assert.equal(log.matching(/a damaged record of gaps is replaced; there is a copy of it/).length, 1);
   assert.deepEqual((await readdir(join(dataDir, FOLDER))).sort(), ['gaps.log', 'gaps.log.corrupt']);
   assert.deepEqual((await life({ lastKeyBefore: 20 })).gaps(), known);
 });
 
 test('a record that the disk refuses is not taken for none', async (t) => {
-  const { life, log, path } = await world(t);
-  await mkdir(path, { recursive: true });
-  const { gaps, gapLogs } = await life({ lastKeyBefore: 20 });
-  assert.deepEqual(gaps(), [gap(0, 20, 'unknown')]);
+  const { life, log } = await world(t);
+  const first = await life();
+  first.stream.gaps.add(5, 'dropped', false);
+  await first.gapLogs.close();
+  const refuse = () => Promise.reject(Object.assign(new Error('EIO'), { code: 'EIO' }));
+  const refused = await life({ lastKeyBefore: 20, fs: { readFile: refuse, open: refuse } });
+  assert.deepEqual(refused.gaps(), [gap(0, 20, 'unknown')]);
   assert.equal(log.matching(/the record of gaps cannot be read/).length, 1);
-  assert.equal(await gapLogs.close(), true);
+  assert.equal(await refused.gapLogs.close(), false);
+  const known = [gap(5, 5, 'dropped', 1)];
+  assert.deepEqual(
+    (await life({ lastKeyBefore: 20 })).gaps(),
+    known,
+    'it could not write its own, and moved none',
+  );
+  const replaced = await life({ lastKeyBefore: 20, fs: { readFile: refuse } });
+  assert.equal(await replaced.gapLogs.close(), true);
+  assert.deepEqual((await life({ lastKeyBefore: 20 })).gaps(), [gap(0, 20, 'unknown')]);
 });
 
 test('a file that cannot be read is a gap, until one with its keys is there again', async (t) => {
