@@ -102,6 +102,8 @@ export async function recoverFolder(
         recorder.add(shapeOf(name), ring, catalog.nextSeq(name));
       }
       await done;
+      for (const { incomplete, stream } of found.values())
+        if (incomplete && (await gapLogs.saved(stream))) recorder.noted(stream);
     } finally {
       await recorder.close(1000);
       await catalog.close();

@@ -91,6 +91,9 @@ export class RecorderLoop {
       case 'retry':
         this.#streams.get(control.stream)?.retry();
         return;
+      case 'noted':
+        this.#streams.get(control.stream)?.noted();
+        return;
       case 'wrote':
         this.#streams.get(control.stream)?.wrote(control.bytes);
         return;

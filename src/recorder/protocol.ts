@@ -122,6 +122,8 @@ export type Control =
   | { readonly kind: 'correct'; readonly corrections: readonly Correction[] }
   /** There may be room: what waits to be tried again is tried now. */
   | { readonly kind: 'retry'; readonly stream: string }
+  /** What `Restored` told to be missing is on the disk: segments that told it are not needed for that any more. */
+  | { readonly kind: 'noted'; readonly stream: string }
   /** So many bytes were written of the stream by others. */
   | { readonly kind: 'wrote'; readonly stream: string; readonly bytes: number }
   | { readonly kind: 'stop' };

@@ -102,6 +102,11 @@ export class Recorder {
     this.#post({ kind: 'retry', stream: name });
   }
 
+  /** What was told to be missing of what was left is on the disk. */
+  noted(stream: string): void {
+    this.#post({ kind: 'noted', stream });
+  }
+
   /** So many bytes were written of the stream by others: they count for its budget. */
   wrote(stream: string, bytes: number): void {
     this.#post({ kind: 'wrote', stream, bytes });

@@ -126,6 +126,11 @@ export class StreamRecording {
     this.#writing.hurry();
   }
 
+  /** What was told to be missing of what was left is on the disk. */
+  noted(): void {
+    this.#restoring.noted();
+  }
+
   /** So many bytes were written by others. */
   wrote(bytes: number): void {
     this.#budget.spend(bytes);

@@ -20,8 +20,8 @@ export interface DiskPolicyParts {
   readonly oldest: () => Promise<FileEntry | null>;
   /** False: it is not there any more. */
   readonly delete: (file: FileEntry) => Promise<boolean>;
-  /** Resolves when the stream's gaps are on the disk, or cannot be written. */
-  readonly gapsSaved: () => Promise<unknown>;
+  /** Resolves when the stream's gaps are on the disk. False: they cannot be written. */
+  readonly gapsSaved: () => Promise<boolean>;
   /** What failed is tried again. */
   readonly retry: () => void;
   /** Publishers that wait for room may not have to any more. */
@@ -141,8 +141,12 @@ export class DiskPolicy {
     for (let file = await oldest(); file !== null; file = await oldest()) {
       const gap: Gap = { start: file.firstKey, end: file.lastKey, messages: file.rows, reason: 'deleted' };
       gaps.insert(gap);
-      await gapsSaved();
-      if (await this.#parts.delete(file)) return file;
+      const saved = await gapsSaved();
+      if (await this.#parts.delete(file)) {
+        // There was no room for the gap either: it comes before everything that waits for room.
+        if (!saved) await gapsSaved();
+        return file;
+      }
       // It was merged with others meanwhile.
       gaps.replace(gap, []);
     }

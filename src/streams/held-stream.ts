@@ -91,6 +91,7 @@ export class HeldStream {
     const { afterCrash, log, merges } = this.#parts;
     const { name, followers } = this.stream;
     const recovered = this.recovery.found(found);
+    if (found.unreadable) void this.#noteMissing();
     if (recovered && afterCrash)
       log.warn({ stream: name, ...this.recovery.report }, 'the process before did not end in order');
     if (found.left > 0) return;
@@ -158,6 +159,13 @@ export class HeldStream {
     await within(ms, Promise.allSettled([this.#handover.flush()]));
     this.#handover.close();
     return stream.waiting + stream.ring.written - stream.ring.committed;
+  }
+
+  /** The journal's segments that told it stay until the gap is on the disk; if it cannot be, the next start finds them again. */
+  async #noteMissing(): Promise<void> {
+    const { gapLogs, recorder } = this.#parts;
+    const { name } = this.stream;
+    if (await gapLogs.saved(name)) recorder.noted(name);
   }
 
   #handoverTo(take: TakeBatch): Handover {

@@ -63,6 +63,35 @@ test('the first gap is written at once, what comes within a second after it, onc
   assert.equal(disk.log.length, before + 4);
 });
 
+test('who asks while another one asks is told what became of the write', async () => {
+  const { disk, gaps, log } = rig();
+  gaps.begin(0);
+  disk.onOperation = (operation) => {
+    if (operation === 'rename') throw new Error('ENOSPC');
+  };
+  const first = log.save();
+  gaps.add(1, 'dropped', false);
+  assert.deepEqual(await Promise.all([first, log.save(), log.save()]), [false, false, false]);
+  disk.onOperation = () => {};
+  assert.deepEqual(await Promise.all([log.save(), log.save()]), [true, true]);
+});
+
+test('the names of its folders are on the disk with the first write, whoever made them', async () => {
+  for (const length of [null, 0]) {
+    const { disk, gaps, log } = rig(new GapDisk(), new Gaps(), length);
+    gaps.begin(0);
+    assert.equal(await log.save(), true);
+    const synced = disk.log
+      .filter((line) => line.startsWith('sync '))
+      .map((line) => line.slice('sync '.length));
+    assert.deepEqual(synced.slice(-3), ['/data/streams/a', '/data/streams', '/data']);
+    const before = disk.log.length;
+    gaps.settle(1);
+    assert.equal(await log.save(), true);
+    assert.ok(!disk.log.slice(before).includes('sync /data'));
+  }
+});
+
 test('a growing gap tells of itself once between two writes', () => {
   const gaps = new Gaps();
   let told = 0;

@@ -33,6 +33,13 @@ test('what was written is read, and what a gap grew to stands for what it was', 
   assert.deepEqual(readGapRecord(''), EMPTY_RECORD);
 });
 
+test('a gap that begins with another one of its reason and ends earlier takes nothing from it', () => {
+  const deleted: Gap = { start: 1, end: 9, messages: 6, reason: 'deleted' };
+  const again: Gap = { start: 1, end: 2, messages: 2, reason: 'deleted' };
+  const text = gapLine(known(9, [deleted])) + gapLine(known(12, [again]));
+  assert.deepEqual(readGapRecord(text).gaps, [deleted]);
+});
+
 test('gaps that retention took are none, whichever line told of them', () => {
   const text = gapLine(known(9, [dropped(1), dropped(5, 8, 3)])) + gapLine(known(12, [dropped(12)], 6));
   assert.deepEqual(readGapRecord(text).gaps, [dropped(5, 8, 3), dropped(12)]);

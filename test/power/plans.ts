@@ -28,19 +28,23 @@ export function plan(durability: Durability): Plan {
   };
 }
 
-const merging = (before: Plan): Plan => ({
+type Change = (before: Plan) => Plan;
+
+const deferred: Change = (before) => ({ ...before, deferred: true });
+
+const merging: Change = (before) => ({
   ...before,
   retention: { maxBytes: 0, maxFiles: 40, maxAge: 0 },
   mergeBelow: 30_000,
   midnights: 0.15,
 });
 
-const encrypted = (before: Plan): Plan => ({
+const encrypted: Change = (before) => ({
   ...before,
   stream: { ...before.stream, encryption: { enabled: true } },
 });
 
-const filling = (before: Plan): Plan => ({
+const filling: Change = (before) => ({
   ...before,
   onDiskFull: 'drop-oldest-files',
   reserve: 12_000,
@@ -48,21 +52,25 @@ const filling = (before: Plan): Plan => ({
   fills: true,
 });
 
-const thrifty = (before: Plan): Plan => ({
+const thrifty: Change = (before) => ({
   ...before,
   stream: { ...before.stream, writeBudget: { perDay: 24 * 20_000, stopJournal: true } },
   passing: HOUR_MS,
 });
 
-const dropping = (before: Plan): Plan => ({
+const dropping: Change = (before) => ({
   ...before,
   ring: { messages: 8, bytes: 8 * 1024, whenFull: 'drop-oldest' },
 });
 
-const deferred = (before: Plan): Plan => ({ ...before, deferred: true });
+const all: Change = (before) => dropping(filling(encrypted(merging(deferred(before)))));
 
-export const failing = (before: Plan): Plan => ({ ...before, faults: FAULTS });
+/** What a machine may do besides. */
+export const CHANGES = { deferred, merging, encrypted, filling, thrifty, dropping, all };
 
+export const failing: Change = (before) => ({ ...before, faults: FAULTS });
+
+/** A machine from its first start to its last. Rejects with the seed if it is not as it has to be. */
 export async function driven(plan: Plan, seed: number): Promise<Drive> {
   const drive = new Drive(plan, seed);
   try {
@@ -73,6 +81,3 @@ export async function driven(plan: Plan, seed: number): Promise<Drive> {
   }
   return drive;
 }
-
-export const DIMENSIONS = { deferred, merging, encrypted, filling, thrifty, dropping };
-export type Dimension = keyof typeof DIMENSIONS;

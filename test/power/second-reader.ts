@@ -17,7 +17,7 @@ export async function secondReader(): Promise<SecondReader> {
     keysIn: async (files) => {
       const folder = await mkdtemp(join(tmpdir(), 'mqtt-stream-power-'));
       try {
-        for (const [path, bytes] of files) await writeFile(join(folder, basename(path)), bytes);
+        for (const [path, bytes] of files) await writeFile(join(folder, basename(path, '.enc')), bytes);
         const result = await duckdb.runAndReadAll(
           `SELECT epoch_us(ts), topic, client_id, qos, retain, properties, payload FROM '${folder}/*.parquet' ORDER BY ts`,
         );

@@ -33,6 +33,7 @@ function rig(policy: OnDiskFull, files = 0) {
   const log = new MemoryLog();
   const saved: number[] = [];
   let retries = 0;
+  let savable = true;
   let left = files;
   const disk = new DiskPolicy({
     stream,
@@ -41,6 +42,7 @@ function rig(policy: OnDiskFull, files = 0) {
     delete: async () => --left >= 0,
     gapsSaved: async () => {
       saved.push(stream.gaps.count);
+      return savable;
     },
     retry: () => {
       retries++;
@@ -61,7 +63,10 @@ function rig(policy: OnDiskFull, files = 0) {
     }
     return exchange.take(publisher, message, key++) ? 'taken' : 'refused';
   };
-  return { stream, exchange, publish, disk, states, log, saved, retries: () => retries };
+  const refuseGaps = () => {
+    savable = false;
+  };
+  return { stream, exchange, publish, disk, states, log, saved, refuseGaps, retries: () => retries };
 }
 
 test('stop-capture: nothing is captured while the disk is full, who waits is told, and it goes on by itself', async () => {
@@ -152,4 +157,23 @@ test('drop-oldest-files: a file at a time, told and a gap; with none left nothin
   assert.equal(publish(), 'refused');
   disk.recovered('file');
   assert.equal(publish(), 'taken');
+});
+
+test('drop-oldest-files: if there is no room for its gap either, that is written before anything else', async () => {
+  const { disk, refuseGaps, retries, saved } = rig('drop-oldest-files', 2);
+  refuseGaps();
+  disk.failed('file', 'no room', true);
+  disk.noRoom();
+  await new Promise(setImmediate);
+  assert.deepEqual([saved, retries()], [[1, 1], 1]);
+});
+
+test('another recorder knows of no failure: capture goes on until it tells of one', () => {
+  const { publish, disk, states } = rig('stop-capture');
+  disk.failed('journal', 'no room', true);
+  disk.noRoom();
+  assert.deepEqual([publish(), disk.fails('journal'), disk.fails('file')], ['refused', true, false]);
+  disk.restart();
+  assert.deepEqual([publish(), disk.failure], ['taken', null]);
+  assert.equal(states.at(-1), 'ok');
 });

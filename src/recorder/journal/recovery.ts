@@ -23,8 +23,8 @@ export interface Recovered {
   readonly incomplete: boolean;
   /** Bytes behind the last whole block. */
   readonly torn: number;
-  /** Why the block behind it is not what was written, although it is whole; null: there is none such. */
-  readonly tampered: string | null;
+  /** Why it is kept for people to look at; null: it is not. */
+  readonly fault: string | null;
 }
 
 /** Whose journal was left. */
@@ -94,8 +94,8 @@ export class Recovery {
     return this.#list().names.length;
   }
 
-  /** The next segment; null: it is none, and was set aside. */
-  read(): Recovered | null {
+  /** The next segment. */
+  read(): Recovered {
     const { filed, names } = this.#list();
     const name = names[0]!;
     const number = numberOf(name);
@@ -103,14 +103,9 @@ export class Recovery {
     const path = join(this.#folder, name);
     const stored = this.#bytes(path);
     const { bytes, rest, tampered } = segmentBytes(path, stored, this.#keyring);
-    const isTorn = isHeaderTorn(name, stored);
-    if (!isTorn && !isSegment(bytes, number)) {
-      this.#leave(name, true);
-      names.shift();
-      return null;
-    }
+    const isWhole = isSegment(bytes, number);
     const batch = this.#batches.pop() ?? new Batch();
-    const before = isTorn ? 0 : keyBefore(bytes);
+    const before = isWhole ? keyBefore(bytes) : 0;
     const incomplete = before > this.#lastKey && before < this.#ringKey && before > 0 && !filed.has(before);
     let inRing: number | null = null;
     const reader = new BlockReader(bytes, SEGMENT_HEADER_BYTES, number);
@@ -122,18 +117,29 @@ export class Recovery {
         batch.append(reader.memory, parts);
       }
     };
-    if (!isTorn) while (reader.next(take));
+    if (isWhole) while (reader.next(take));
     if (batch.rows > 0) this.#lastKey = batch.lastKey;
     names.shift();
-    const torn = isTorn ? stored.length : bytes.length - reader.at + rest;
-    return { name, batch, sealed, inRing, incomplete, torn, tampered };
+    const common = { name, batch, sealed, inRing, incomplete };
+    if (isWhole) {
+      const fault = tampered === null ? null : `was changed by somebody: ${tampered}`;
+      return { ...common, torn: bytes.length - reader.at + rest, fault };
+    }
+    const isTorn = isHeaderTorn(name, stored);
+    return { ...common, torn: isTorn ? stored.length : 0, fault: isTorn ? null : 'cannot be read' };
   }
 
-  /** The rows that were read are in a file. A segment that has others as well stays. */
-  done({ batch, inRing, name, tampered }: Recovered): void {
-    if (inRing === null) this.#leave(name, tampered !== null);
+  /** The rows that were read are in a file. */
+  done({ batch }: Recovered): void {
     batch.clear();
     this.#batches.push(batch);
+  }
+
+  /** All that is known of a segment is on the disk elsewhere: it goes, or is set aside. */
+  leave({ fault, name }: Recovered): void {
+    const path = join(this.#folder, name);
+    if (fault === null) this.#disk.remove(path);
+    else this.#disk.rename(path, path + CORRUPT_SUFFIX);
   }
 
   #list() {
@@ -149,13 +155,6 @@ export class Recovery {
       this.#listed = { names, nextNumber: last === undefined ? 1 : numberOf(last) + 1, filed };
     }
     return this.#listed;
-  }
-
-  /** `aside`: the segment is kept for people to look at. */
-  #leave(name: string, aside: boolean): void {
-    const path = join(this.#folder, name);
-    if (aside) this.#disk.rename(path, path + CORRUPT_SUFFIX);
-    else this.#disk.remove(path);
   }
 
   #bytes(path: string): Buffer {

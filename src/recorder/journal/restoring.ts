@@ -15,12 +15,8 @@ const NOTHING_FOUND = { file: null, torn: 0, unreadable: false };
 
 interface Found {
   readonly segment: Recovered;
-  /** The broker's thread knows. */
-  told: boolean;
   /** null: its rows are in files already. */
   readonly making: FileMaking | null;
-  /** It is there, but the segment could not be removed. */
-  file: CommittedFile | null;
 }
 
 /** Makes files of what an earlier process has left in its journal. */
@@ -34,6 +30,9 @@ export class Restoring {
   readonly #trial: Trial;
   /** Oldest first, which is the first to be done with. */
   readonly #found: Found[] = [];
+  /** Their files are told. They are to go; those of which something is missing when that is noted. */
+  #told: Recovered[] = [];
+  #noted = false;
   #over = false;
 
   /** `keeping`: null if the stream has no journal. */
@@ -59,14 +58,28 @@ export class Restoring {
     return this.#over;
   }
 
-  /** A file is being made. */
+  /** A file is being made, or a segment can go. */
   get busy(): boolean {
-    return this.#found[0]?.making?.begun === true;
+    return this.#isMaking || (this.#trial.due && this.#next !== undefined);
   }
 
   /** When it is to be tried again; `Infinity`: it does not fail. */
   get deadline(): number {
-    return this.busy ? Number.POSITIVE_INFINITY : this.#trial.deadline;
+    return this.#isMaking ? Number.POSITIVE_INFINITY : this.#trial.deadline;
+  }
+
+  get #isMaking(): boolean {
+    return this.#found[0]?.making?.begun === true;
+  }
+
+  /** The segment that goes next. */
+  get #next(): Recovered | undefined {
+    return this.#told.find((segment) => this.#noted || !isMissing(segment));
+  }
+
+  /** What was told to be missing is on the disk: the segments that told it are not needed for that any more. */
+  noted(): void {
+    this.#noted = true;
   }
 
   /** What failed is tried again at once. */
@@ -77,6 +90,7 @@ export class Restoring {
   /** Goes on with what was begun, and, unless it is `ending`, begins more. False if there was nothing to do. */
   step(ending: boolean): boolean {
     const [oldest] = this.#found;
+    if (this.#leave()) return true;
     if (!ending && this.#begin()) return true;
     if (oldest !== undefined && this.#finish(oldest)) return true;
     if (this.#over || ending || !this.#trial.due || this.#found.length >= MOST_AT_ONCE) return false;
@@ -93,61 +107,56 @@ export class Restoring {
     const recovery = this.#recovery;
     const name = recovery.next;
     if (name === null) {
-      this.#tell(NOTHING_FOUND, 0);
+      this.#tell(NOTHING_FOUND);
       return;
     }
     const segment = recovery.read();
-    if (segment === null) {
-      this.#remark(name, 'cannot be read');
-      this.#tell({ ...NOTHING_FOUND, unreadable: true }, this.#found.length);
-      return;
-    }
     // What was encrypted stays so, whatever is said of the stream now.
     const encrypted = segment.sealed || sealingOf(this.#context, this.#stream) !== null;
     const making =
       segment.batch.rows === 0
         ? null
         : new FileMaking(files, this.#trial, this.#jobs.of(segment.batch, encrypted));
-    this.#found.push({ segment, making, file: null, told: false });
+    this.#found.push({ segment, making });
   }
 
   /** Begins a file, or one that failed again; false if there is none to begin. */
   #begin(): boolean {
-    return this.#found.some(({ file, making }) => file === null && making?.begin() === true);
+    return this.#found.some(({ making }) => making?.begin() === true);
   }
 
   /** Whether there is news of a segment. */
   #finish(found: Found): boolean {
     const { making, segment } = found;
-    if (making !== null && found.file === null) {
-      const file = making.collect(() => 0);
-      if (file === 'failed') return true;
-      if (file === null) return false;
-      found.file = file;
-      this.#budget.spend(file.bytes);
-    }
-    const { incomplete, inRing, name, tampered, torn } = segment;
-    const unreadable = incomplete || tampered !== null;
-    if (!found.told) {
-      // Before the segment goes: the next thread removes files that this one made and did not tell.
-      this.#tell({ file: found.file, torn, unreadable }, this.#found.length - 1);
-      found.told = true;
-    }
-    if (!this.#trial.due) return false;
-    const isDone = this.#trial.attempt(
-      () => this.#recovery.done(segment),
-      () => 0,
-    );
-    if (!isDone) return true;
+    const file = making === null ? null : making.collect(() => 0);
+    if (file === 'failed') return true;
+    if (file === null && making !== null) return false;
+    const { fault, inRing, name, torn } = segment;
     this.#found.shift();
-    if (inRing !== null) this.#keeping?.adopt(name, inRing);
-    if (tampered !== null) this.#remark(name, `was changed by somebody: ${tampered}`);
+    this.#recovery.done(segment);
+    if (file !== null) this.#budget.spend(file.bytes);
+    // Before the segment goes: the next thread removes files that this one made and did not tell.
+    this.#tell({ file, torn, unreadable: isMissing(segment) });
+    if (fault !== null) this.#remark(name, fault);
+    if (inRing === null) this.#told.push(segment);
+    else this.#keeping?.adopt(name, inRing);
     return true;
   }
 
-  /** `read`: how many segments are read that are not told yet. */
-  #tell(found: { file: CommittedFile | null; torn: number; unreadable: boolean }, read: number): void {
-    const left = this.#recovery.left + read;
+  /** Segments go. Whether one did, or could not. */
+  #leave(): boolean {
+    const segment = this.#next;
+    if (segment === undefined || !this.#trial.due) return false;
+    const hasGone = this.#trial.attempt(
+      () => this.#recovery.leave(segment),
+      () => 0,
+    );
+    if (hasGone) this.#told = this.#told.filter((one) => one !== segment);
+    return true;
+  }
+
+  #tell(found: { file: CommittedFile | null; torn: number; unreadable: boolean }): void {
+    const left = this.#recovery.left + this.#found.length;
     this.#over = left === 0;
     this.#context.post({ kind: 'restored', stream: this.#stream.name, ...found, left });
   }
@@ -159,4 +168,9 @@ export class Restoring {
       text: `the journal's segment ${segment} of stream ${name} ${text}`,
     });
   }
+}
+
+/** Some of what it had, or of what came before, is nowhere. */
+function isMissing({ fault, incomplete }: Recovered): boolean {
+  return incomplete || fault !== null;
 }

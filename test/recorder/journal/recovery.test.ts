@@ -138,7 +138,7 @@ test('a folder that cannot be listed: nobody is told that his message is safe be
   assert.deepEqual(keysIn(disk), [...keys, ...own]);
 });
 
-test('a segment that lacks its header, or is none', () => {
+test('a segment that lacks its header goes; one that is none is set aside when it is noted what it took along', () => {
   const disk = new MemoryDisk();
   died(disk);
   disk.files.set(SEGMENT, new Uint8Array(7));
@@ -148,8 +148,40 @@ test('a segment that lacks its header, or is none', () => {
   died(other);
   other.files.set(SEGMENT, Buffer.from('something else, longer than a header'));
   const rig = restart(other);
+  assert.deepEqual(
+    rig.restored.map(({ file, left, unreadable }) => [file, left, unreadable]),
+    [[null, 0, true]],
+  );
+  assert.deepEqual([...other.files.keys()], [SEGMENT]);
+  rig.post({ kind: 'noted', stream: 'a' });
+  rig.settle();
   assert.deepEqual([...other.files.keys()], [`${SEGMENT}.corrupt`]);
   assert.equal(rig.reports[0]?.kind, 'remark');
+});
+
+test('a segment whose predecessor is missing tells so, and stays until that is noted', () => {
+  const disk = new MemoryDisk();
+  const first = new Rig({ disk });
+  first.making.deferred = true;
+  const writer = first.add(stream('a', { messages: 3 }, 'process'));
+  const keys = first.append(writer, 5);
+  first.settle();
+  assert.equal(journals(disk).length, 2);
+  disk.files.delete(SEGMENT);
+  for (const noted of [false, true]) {
+    const rig = restart(disk);
+    assert.deepEqual(
+      rig.restored.map(({ file, unreadable }) => [file?.rows, unreadable]),
+      [[noted ? undefined : 2, true]],
+      'also when it is read again',
+    );
+    assert.equal(journals(disk).length, 1);
+    if (!noted) continue;
+    rig.post({ kind: 'noted', stream: 'a' });
+    rig.settle();
+    assert.deepEqual(journals(disk), []);
+  }
+  assert.deepEqual(keysIn(disk), keys.slice(3));
 });
 
 test('two processes died, one after the other: segments have numbers of their own', () => {
