@@ -1,6 +1,6 @@
 import type { Disk } from './disk.js';
-import type { Sealing } from './file.js';
 import type { Files } from './files/job.js';
+import type { Sealing } from './files/writer.js';
 import type { RecordedStream, Report } from './protocol.js';
 import type { Room } from './room.js';
 import type { Timeline } from './timeline.js';

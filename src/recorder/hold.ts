@@ -1,6 +1,6 @@
 import { advance, TAIL } from '../ring/layout.js';
 import type { RingWriter } from '../ring/writer.js';
-import type { CommittedFile } from './file.js';
+import type { CommittedFile } from './files/writer.js';
 import { type AddControl, FIRST_NUMBER, HELD, type RecordedStream } from './protocol.js';
 
 /** What the broker's thread knows of a stream in the worker: enough to start it again in another one. */

@@ -1,5 +1,5 @@
 import type { NamedKey } from '../seal/keyring.js';
-import type { CommittedFile } from './file.js';
+import type { CommittedFile } from './files/writer.js';
 import type { FlushInfo, RecorderModules, Restored, StreamCount, Task } from './protocol.js';
 import type { Correction } from './timeline.js';
 

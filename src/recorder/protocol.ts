@@ -1,7 +1,7 @@
 import type { RingHandle } from '../ring/layout.js';
 import type { NamedKey } from '../seal/keyring.js';
-import type { CommittedFile } from './file.js';
-import type { Compression } from './parquet.js';
+import type { Compression } from './files/parquet.js';
+import type { CommittedFile } from './files/writer.js';
 import type { Correction } from './timeline.js';
 
 /**

@@ -3,7 +3,7 @@ import { MqttStreamError, textOf } from '../errors.js';
 import type { RingWriter } from '../ring/writer.js';
 import { BACKGROUND_NICE } from '../thread-priority.js';
 import { Doorbell } from './doorbell.js';
-import type { CommittedFile } from './file.js';
+import type { CommittedFile } from './files/writer.js';
 import { StreamHold } from './hold.js';
 import { ThreadKeeper, within } from './keeper.js';
 import type { CloseResult, RecorderOptions } from './options.js';

@@ -7,7 +7,7 @@ import { Handover, type TakeBatch } from '../exchange/handover.js';
 import { Safety } from '../exchange/safety.js';
 import { Stream } from '../exchange/stream.js';
 import type { Logger } from '../log.js';
-import type { CommittedFile } from '../recorder/file.js';
+import type { CommittedFile } from '../recorder/files/writer.js';
 import { within } from '../recorder/keeper.js';
 import type { FlushInfo, Restored, Task } from '../recorder/protocol.js';
 import type { Recorder } from '../recorder/recorder.js';

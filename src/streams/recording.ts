@@ -1,5 +1,5 @@
 import type { Sink, Stream } from '../exchange/stream.js';
-import type { CommittedFile } from '../recorder/file.js';
+import type { CommittedFile } from '../recorder/files/writer.js';
 import type { Recorder } from '../recorder/recorder.js';
 
 /** A stream's way into files: what was captured in a turn is shown to the recorder, and to followers, at its end. */

@@ -6,7 +6,7 @@ import { MqttStreamError } from '../errors.js';
 import { Exchange } from '../exchange/exchange.js';
 import type { TakeBatch } from '../exchange/handover.js';
 import type { Stream } from '../exchange/stream.js';
-import type { CommittedFile } from '../recorder/file.js';
+import type { CommittedFile } from '../recorder/files/writer.js';
 import { within } from '../recorder/keeper.js';
 import type { StreamCount } from '../recorder/protocol.js';
 import type { Recorder } from '../recorder/recorder.js';

@@ -18,7 +18,7 @@ import { Catalog } from '../../src/catalog/catalog.js';
 import { holdDataDir } from '../../src/data-dir.js';
 import { merge } from '../../src/merge/merging.js';
 import { systemDisk } from '../../src/recorder/disk.js';
-import { parquetEncoder } from '../../src/recorder/parquet.js';
+import { parquetEncoder } from '../../src/recorder/files/parquet.js';
 import { Room } from '../../src/recorder/room.js';
 import { temporaryFolder } from '../app/app-fixture.js';
 import { foreignParquet, memoryLog, parquet } from '../catalog/parquet.js';

@@ -1,7 +1,7 @@
 /** What each level promises holds after every power cut, wherever it comes. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { parquetEncoder } from '../../src/recorder/parquet.js';
+import { parquetEncoder } from '../../src/recorder/files/parquet.js';
 import type { Durability } from '../../src/recorder/protocol.js';
 import type { Drive, Plan } from './drive.js';
 import { CHANGES, driven, failing, LEVELS, plan } from './plans.js';

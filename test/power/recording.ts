@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import type { Clock } from '../../src/clock/clock.js';
 import { FileMaker } from '../../src/recorder/files/maker.js';
+import { isPoison } from '../../src/recorder/files/parquet.js';
 import { StreamHold } from '../../src/recorder/hold.js';
 import { RecorderLoop } from '../../src/recorder/loop.js';
-import { isPoison } from '../../src/recorder/parquet.js';
 import type { Control, Report } from '../../src/recorder/protocol.js';
 import { Room } from '../../src/recorder/room.js';
 import { Timeline } from '../../src/recorder/timeline.js';

@@ -1,7 +1,7 @@
 /** What a process is started with, and where. */
 import type { Retention } from '../../src/catalog/retention.js';
 import type { StreamOptions } from '../../src/exchange/stream.js';
-import type { Encoder } from '../../src/recorder/parquet.js';
+import type { Encoder } from '../../src/recorder/files/parquet.js';
 import type { RecordedStream } from '../../src/recorder/protocol.js';
 import type { Keyring } from '../../src/seal/keyring.js';
 import type { OnDiskFull } from '../../src/streams/disk-policy.js';

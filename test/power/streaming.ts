@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { Stream } from '../../src/exchange/stream.js';
 import { Merger } from '../../src/merge/merger.js';
 import { limitsOf } from '../../src/merge/plan.js';
-import type { CommittedFile } from '../../src/recorder/file.js';
+import type { CommittedFile } from '../../src/recorder/files/writer.js';
 import type { Report, Restored } from '../../src/recorder/protocol.js';
 import type { DiskPolicy } from '../../src/streams/disk-policy.js';
 import { Intake } from './intake.js';

@@ -2,8 +2,8 @@
 import type { Table } from 'apache-arrow';
 import type { Disk } from '../../src/recorder/disk.js';
 import { FileMaker } from '../../src/recorder/files/maker.js';
+import type { Encoder } from '../../src/recorder/files/parquet.js';
 import { RecorderLoop } from '../../src/recorder/loop.js';
-import type { Encoder } from '../../src/recorder/parquet.js';
 import type { Control, FileNumbers, RecordedStream, Report } from '../../src/recorder/protocol.js';
 import { Room } from '../../src/recorder/room.js';
 import { Timeline } from '../../src/recorder/timeline.js';

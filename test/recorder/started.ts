@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { parquetReadObjects } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
-import type { CommittedFile } from '../../src/recorder/file.js';
+import type { CommittedFile } from '../../src/recorder/files/writer.js';
 import type { RecorderOptions } from '../../src/recorder/options.js';
 import type { Durability, FlushInfo, StreamCount } from '../../src/recorder/protocol.js';
 import { Recorder } from '../../src/recorder/recorder.js';

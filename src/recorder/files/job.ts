@@ -1,6 +1,6 @@
 import type { BatchColumns } from '../batch.js';
-import type { CommittedFile, FileRows } from '../file.js';
-import type { Compression } from '../parquet.js';
+import type { Compression } from './parquet.js';
+import type { CommittedFile, FileRows } from './writer.js';
 
 /** What a file is made of. Its columns are shared memory, and stay as they are until the outcome is there. */
 export interface FileJob {

@@ -1,11 +1,11 @@
 import { textOf } from '../../errors.js';
 import type { Disk } from '../disk.js';
-import { FileWriter, type Sealing } from '../file.js';
-import { fileMetadata } from '../metadata.js';
-import { type Encoder, isPoison } from '../parquet.js';
 import { isFull, type Room } from '../room.js';
-import { arrowTable } from '../table.js';
 import type { FileJob, FileOutcome } from './job.js';
+import { fileMetadata } from './metadata.js';
+import { type Encoder, isPoison } from './parquet.js';
+import { arrowTable } from './table.js';
+import { FileWriter, type Sealing } from './writer.js';
 
 export interface MakerContext {
   readonly disk: Disk;

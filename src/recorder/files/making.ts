@@ -1,6 +1,6 @@
-import type { CommittedFile } from '../file.js';
 import type { Trial } from '../trial.js';
 import type { FileJob, Files, PendingFile } from './job.js';
+import type { CommittedFile } from './writer.js';
 
 /** One file to be; what fails is begun again when its trial is due. */
 export class FileMaking {

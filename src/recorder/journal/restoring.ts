@@ -1,8 +1,8 @@
 import type { Budget } from '../budget.js';
 import { type RecorderContext, sealingOf } from '../context.js';
-import type { CommittedFile } from '../file.js';
 import type { FileJobs } from '../files/jobs.js';
 import { FileMaking } from '../files/making.js';
+import type { CommittedFile } from '../files/writer.js';
 import type { RecordedStream } from '../protocol.js';
 import { Trial } from '../trial.js';
 import type { Keeping } from './keeping.js';

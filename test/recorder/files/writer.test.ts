@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
-import { FileWriter } from '../../src/recorder/file.js';
-import { generator } from '../catalog/generator.js';
-import { PowerCut, PowerDisk } from '../power/power-disk.js';
-import { MemoryDisk } from './memory-disk.js';
+import { FileWriter } from '../../../src/recorder/files/writer.js';
+import { generator } from '../../catalog/generator.js';
+import { PowerCut, PowerDisk } from '../../power/power-disk.js';
+import { MemoryDisk } from '../memory-disk.js';
 
 const LABEL = {
   firstKey: 1_732_330_000_000_000,

@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { DuckDBInstance } from '@duckdb/node-api';
-import type { Compression } from '../../src/recorder/parquet.js';
-import { isWorthCompressing } from '../../src/recorder/saving.js';
-import { generator } from '../catalog/generator.js';
-import { sample } from '../ring/samples.js';
-import { encoded } from './encoded.js';
+import type { Compression } from '../../../src/recorder/files/parquet.js';
+import { isWorthCompressing } from '../../../src/recorder/files/saving.js';
+import { generator } from '../../catalog/generator.js';
+import { sample } from '../../ring/samples.js';
+import { encoded } from '../encoded.js';
 
 /** Codecs by column of a file with such payloads, as DuckDB sees it after it has read the payloads back. */
 async function codecs(t: TestContext, payloads: readonly Uint8Array[], compression: Compression) {

@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
-import { DigestQueue } from '../../src/recorder/digest.js';
-import { FileWriter } from '../../src/recorder/file.js';
-import type { Report } from '../../src/recorder/protocol.js';
-import { noise, unsealed } from '../seal/fixture.js';
-import { keyringOf } from '../seal/keys.js';
-import { MemoryDisk } from './memory-disk.js';
+import { DigestQueue } from '../../../src/recorder/digest.js';
+import { FileWriter } from '../../../src/recorder/files/writer.js';
+import type { Report } from '../../../src/recorder/protocol.js';
+import { noise, unsealed } from '../../seal/fixture.js';
+import { keyringOf } from '../../seal/keys.js';
+import { MemoryDisk } from '../memory-disk.js';
 
 const LABEL = {
   firstKey: 1_732_330_000_000_000,

@@ -1,4 +1,4 @@
-import type { FileRows } from './file.js';
+import type { FileRows } from './writer.js';
 
 /** Where a file comes from. */
 export interface Origin {

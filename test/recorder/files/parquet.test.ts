@@ -6,11 +6,11 @@ import { before, describe, type TestContext, test } from 'node:test';
 import { type DuckDBBlobValue, type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { parquetMetadata, parquetReadObjects } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
-import type { Compression } from '../../src/recorder/parquet.js';
-import type { Message } from '../../src/ring/record.js';
-import { generator } from '../catalog/generator.js';
-import { noise, type Sample, sample, sourceOf } from '../ring/samples.js';
-import { encoded } from './encoded.js';
+import type { Compression } from '../../../src/recorder/files/parquet.js';
+import type { Message } from '../../../src/ring/record.js';
+import { generator } from '../../catalog/generator.js';
+import { noise, type Sample, sample, sourceOf } from '../../ring/samples.js';
+import { encoded } from '../encoded.js';
 
 const FIRST_KEY = 1_732_330_000_000_001;
 const CODECS: Readonly<Record<Compression, string>> = {

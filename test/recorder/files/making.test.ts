@@ -1,9 +1,9 @@
 /** What goes on while another thread makes a file. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { generator } from '../catalog/generator.js';
-import { MemoryDisk } from './memory-disk.js';
-import { type ListedRow, Rig, stream } from './rig.js';
+import { generator } from '../../catalog/generator.js';
+import { MemoryDisk } from '../memory-disk.js';
+import { type ListedRow, Rig, stream } from '../rig.js';
 
 const JOURNAL = '/data/streams/a/journal';
 

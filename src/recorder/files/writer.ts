@@ -1,10 +1,10 @@
 import { createHash, type Hash } from 'node:crypto';
 import { dirname, join } from 'node:path';
-import type { FileEntry } from '../catalog/entry.js';
-import { dateFolder, fileName, STREAMS_FOLDER, streamFolder, TEMP_SUFFIX } from '../catalog/naming.js';
-import type { Keyring } from '../seal/keyring.js';
-import { sealed } from '../seal/sealing.js';
-import { type Disk, syncPath } from './disk.js';
+import type { FileEntry } from '../../catalog/entry.js';
+import { dateFolder, fileName, STREAMS_FOLDER, streamFolder, TEMP_SUFFIX } from '../../catalog/naming.js';
+import type { Keyring } from '../../seal/keyring.js';
+import { sealed } from '../../seal/sealing.js';
+import { type Disk, syncPath } from '../disk.js';
 
 /** A file that is whole, on the disk and visible. */
 export interface CommittedFile extends Omit<FileEntry, 'stream' | 'sha256'> {

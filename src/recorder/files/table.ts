@@ -14,8 +14,8 @@ import {
   Utf8,
   Vector,
 } from 'apache-arrow';
-import type { BatchColumns } from './batch.js';
-import type { BinaryView } from './binary.js';
+import type { BatchColumns } from '../batch.js';
+import type { BinaryView } from '../binary.js';
 
 const TS = new Timestamp(TimeUnit.MICROSECOND, 'UTC');
 const TOPIC = new Dictionary(new Utf8(), new Int32(), 0);
