@@ -9,6 +9,8 @@ export class StreamHold {
   readonly #writer: RingWriter;
   /** The worker writes them. */
   readonly #words = new Int32Array(new SharedArrayBuffer(8));
+  /** A worker has had the stream. */
+  #given = false;
   /** All numbers of files below are known. */
   #next: number;
   /** Others that are known. */
@@ -42,11 +44,14 @@ export class StreamHold {
     const { reusable, written } = this.#writer;
     const first = Atomics.load(this.#words, FIRST_NUMBER);
     const untoldFrom = first === 0 ? Number.POSITIVE_INFINITY : Math.max(first, this.#next);
+    const again = this.#given;
+    this.#given = true;
     return {
       kind: 'add',
       stream: this.stream,
       ring: { shared, messages, size },
       from: reusable,
+      again,
       numbers: { next: this.#next, told: [...this.#told], untoldFrom },
       ringKey: reusable < written ? keys[reusable & mask] : Number.POSITIVE_INFINITY,
       shared: this.#words.buffer,

@@ -97,6 +97,8 @@ export type AddControl = {
   /** The first message to take, as a whole sequence. */
   readonly from: number;
   readonly numbers: FileNumbers;
+  /** A thread before this one had the stream, and has ended. */
+  readonly again: boolean;
   /** Those with keys from this on, in a journal that was left, are in the ring. */
   readonly ringKey: number;
   /** Two Int32: HELD and FIRST_NUMBER. */

@@ -63,7 +63,7 @@ export class StreamRecording {
   #taken = 0;
   #ending: Ending | null = null;
 
-  constructor(context: RecorderContext, { stream, ring, from, numbers, shared, ringKey }: AddControl) {
+  constructor(context: RecorderContext, { again, stream, ring, from, numbers, shared, ringKey }: AddControl) {
     const { name, durability } = stream;
     const { dataDir, disk, now, post } = context;
     this.name = name;
@@ -77,7 +77,8 @@ export class StreamRecording {
     );
     this.#rule = new FlushRule(stream.flush, this.#budget);
     this.#writing = new Trial(context, name, 'file');
-    const synced = durability === 'interval' || durability === 'strict';
+    // Of this process, what comes later may be in a file first: then nobody would miss what a power cut takes of it.
+    const synced = again || durability === 'interval' || durability === 'strict';
     const left = { name, ringKey, numbers, synced };
     const recovery = new Recovery(disk, dataDir, left, context.sealing.keyring);
     this.#recovery = recovery;

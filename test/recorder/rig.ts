@@ -124,6 +124,7 @@ export class Rig {
       stream: added,
       ring: { shared: memory.shared, messages, size: memory.size },
       from: 0,
+      again: false,
       numbers: { next: 1, told: [], untoldFrom: Number.POSITIVE_INFINITY, ...from.numbers },
       ringKey: from.ringKey ?? Number.POSITIVE_INFINITY,
       shared: new SharedArrayBuffer(8),

@@ -103,14 +103,19 @@ export class Journal {
     this.#kept.push({ name, upTo });
   }
 
-  /** The segment gets no more rows. `synced`: it survives a power cut. */
+  /** The segment, which has all rows of the batch, gets no more. `synced`: it survives a power cut. */
   finish(synced: boolean): void {
     if (synced) this.sync();
     this.#orGiveUp(() => this.#close());
   }
 
-  /** The batch goes into a file; the next `write` is of another one. `lastKey`: of its last row. */
+  /** The batch goes into a file; the next `write` is of another one, in another segment. `lastKey`: of its last row. */
   turn(lastKey: number): void {
+    try {
+      this.#close();
+    } catch {
+      // It was not finished: nobody relies on it.
+    }
     for (const kept of this.#kept) if (kept.upTo === Number.POSITIVE_INFINITY) kept.upTo = lastKey;
     this.#written = NOTHING;
     this.#dirty = false;

@@ -33,7 +33,7 @@ export interface Left {
   /** Keys from this on are in the ring. */
   readonly ringKey: number;
   readonly numbers: FileNumbers;
-  /** Whether the stream promises that what is old enough survives a power cut. */
+  /** What is old enough has to survive a power cut. */
   readonly synced: boolean;
 }
 

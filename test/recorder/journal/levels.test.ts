@@ -170,6 +170,27 @@ test('while the journal cannot be written, a file makes rows safe all the same',
   assert.deepEqual(segments(disk), []);
 });
 
+test('a batch that is not all in its segment, when a file is made of it, takes the segment along', () => {
+  const disk = new MemoryDisk();
+  const rig = new Rig({ disk, reserve: 1000 });
+  rig.making.deferred = true;
+  const writer = rig.add(stream('a', { messages: 3 }, 'process'));
+  rig.append(writer, 2);
+  rig.settle();
+  disk.room = 500;
+  rig.append(writer, 1);
+  rig.settle();
+  disk.room = Number.POSITIVE_INFINITY;
+  rig.append(writer, 1, 'x', true);
+  rig.pass(100);
+  assert.deepEqual(segments(disk), [`${FOLDER}/0000000001.journal`, `${FOLDER}/0000000002.journal`]);
+  assert.deepEqual(safes(rig), [], 'one of those before is in no file and in no segment');
+  rig.making.make();
+  rig.settle();
+  assert.deepEqual(segments(disk), [`${FOLDER}/0000000002.journal`]);
+  assert.deepEqual(safes(rig), [4]);
+});
+
 test('a segment that cannot be removed goes with the next one', () => {
   const disk = new MemoryDisk();
   const rig = new Rig({ disk });
