@@ -23,8 +23,8 @@ export class Keeping {
   #syncBy = Number.POSITIVE_INFINITY;
   /** Rows of before this sequence are as safe as promised. */
   #safe: number;
-  /** A file is being made of rows that are not as safe: nothing behind them is, until it is there. */
-  #behind = false;
+  /** A file is being made of rows that are not as safe: nothing behind them is, before they are or it is there. */
+  #turned: Batch | null = null;
   /** The rest of the batch is not written: too much was. */
   #paused = false;
   /** Of the journal when it last retired: bytes and syncs. */
@@ -57,6 +57,10 @@ export class Keeping {
   /** Writes what is not in the journal, and syncs it if that is due. False if there was nothing to do. */
   step(): boolean {
     if (!this.#trial.due) return false;
+    if (this.#turned !== null) {
+      this.#keepTurned();
+      return true;
+    }
     const paused = this.#isPaused();
     const rows = !paused && !this.#journal.has(this.#batch);
     const sync = this.#syncIsDue(rows);
@@ -73,10 +77,9 @@ export class Keeping {
   /** When there is something to do without a new message; `Infinity` for never. */
   deadline(): number {
     if (!this.#trial.failing) return this.#syncBy;
-    // What could not be written may be a file's matter by now.
-    return this.#journal.has(this.#batch) && !this.#journal.dirty
-      ? Number.POSITIVE_INFINITY
-      : this.#trial.deadline;
+    // What could not be written may be in a file by now.
+    const isKept = this.#turned === null && this.#journal.has(this.#batch) && !this.#journal.dirty;
+    return isKept ? Number.POSITIVE_INFINITY : this.#trial.deadline;
   }
 
   /** Written and synced since the file before. */
@@ -100,24 +103,17 @@ export class Keeping {
 
   /** A file is made of the batch, and `next`, which is empty, takes its place. */
   turn(next: Batch): void {
-    const journal = this.#journal;
-    const batch = this.#batch;
-    const isKept =
-      journal.has(batch) &&
-      this.#trial.attempt(
-        () => journal.finish(this.#durability !== 'process'),
-        () => batch.rows,
-      );
-    this.#behind = !isKept && !this.#paused;
-    journal.turn(batch.lastKey);
+    this.#turned = this.#batch;
     this.#batch = next;
     this.#syncBy = Number.POSITIVE_INFINITY;
+    if (this.#paused) this.#endTurn();
+    else if (this.#trial.due) this.#keepTurned();
     this.#paused = false;
   }
 
   /** The file is there: it has all rows of before this sequence, with keys up to the last one. */
   retire(upTo: number, lastKey: number): void {
-    this.#behind = false;
+    if (this.#turned !== null) this.#endTurn();
     this.#safe = Math.max(this.#safe, upTo);
     const isKept = this.#journal.has(this.#batch);
     if (isKept) this.#reachIfSynced();
@@ -134,12 +130,35 @@ export class Keeping {
     this.#tell();
   }
 
+  /** Writes what of the batch that turned is not written; before it is, nothing of the next one is: its segment comes behind. */
+  #keepTurned(): void {
+    const journal = this.#journal;
+    const turned = this.#turned!;
+    const isKept = this.#trial.attempt(
+      () => {
+        if (!journal.has(turned)) this.#write(turned);
+        journal.finish(this.#durability !== 'process');
+      },
+      () => turned.rows + this.#batch.rows,
+    );
+    if (isKept) this.#endTurn();
+  }
+
+  #endTurn(): void {
+    this.#journal.turn(this.#turned!.lastKey);
+    this.#turned = null;
+  }
+
+  #write(batch: Batch): void {
+    this.#context.room.claim(0);
+    const { bytes } = this.#journal;
+    this.#journal.write(batch);
+    this.#budget.spend(this.#journal.bytes - bytes);
+  }
+
   #work(rows: boolean, sync: boolean): void {
     if (rows) {
-      this.#context.room.claim(0);
-      const { bytes } = this.#journal;
-      this.#journal.write(this.#batch);
-      this.#budget.spend(this.#journal.bytes - bytes);
+      this.#write(this.#batch);
       if (this.#durability !== 'process' && this.#syncBy === Number.POSITIVE_INFINITY) {
         this.#syncBy = this.#context.now() + this.#syncInterval;
       }
@@ -158,7 +177,7 @@ export class Keeping {
 
   /** All that was taken over is as safe as promised. */
   #reach(): void {
-    if (!this.#behind) this.#safe = this.#drain.position;
+    if (this.#turned === null) this.#safe = this.#drain.position;
   }
 
   /** Until the batch is in a file: what it has meanwhile is as safe as what is in the ring only. */

@@ -129,7 +129,7 @@ test('a file that fails keeps its rows and its name; what came after them follow
   assert.deepEqual(segments(disk), []);
 });
 
-test('nothing is told safe before what is in front of it: rows without a journal, whose file is not there', () => {
+test('nothing is told safe before what is in front of it; rows whose file is being made are journaled when they can be', () => {
   const { rig, disk } = deferred();
   const writer = rig.add(stream('a', { messages: 2 }, 'strict'));
   disk.onOperation = (operation) => {
@@ -138,12 +138,31 @@ test('nothing is told safe before what is in front of it: rows without a journal
   rig.append(writer, 2, 'x', true);
   rig.settle();
   assert.deepEqual(safes(rig), []);
-  disk.onOperation = () => {};
   rig.append(writer, 1, 'x', true);
   rig.pass(100);
-  assert.deepEqual(safes(rig), [], 'the third is synced, the two before are not');
+  assert.deepEqual(safes(rig), []);
+  disk.onOperation = () => {};
+  rig.pass(200);
+  assert.deepEqual(safes(rig), [3], 'without a file');
+  assert.equal(segments(disk).length, 4, 'two that were given up, one of each batch');
   rig.making.make();
   rig.settle();
+  assert.deepEqual(segments(disk), ['4.journal']);
+});
+
+test('a file makes safe what could not be journaled', () => {
+  const { rig, disk } = deferred();
+  const writer = rig.add(stream('a', { messages: 2 }, 'strict'));
+  disk.onOperation = (operation) => {
+    if (operation === 'syncData') throw new Error('EIO: i/o error, fdatasync');
+  };
+  rig.append(writer, 3, 'x', true);
+  rig.settle();
+  rig.making.make();
+  rig.settle();
+  assert.deepEqual(safes(rig), []);
+  disk.onOperation = () => {};
+  rig.pass(100);
   assert.deepEqual(safes(rig), [3]);
 });
 
