@@ -31,7 +31,7 @@ type Change = (before: Plan) => Plan;
 
 const merging: Change = (before) => ({
   ...before,
-  retention: { maxBytes: 0, maxFiles: 40, maxAge: 0 },
+  retention: { maxBytes: 0, maxFiles: 24, maxAge: 0 },
   mergeBelow: 30_000,
   midnights: 0.15,
 });
