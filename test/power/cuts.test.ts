@@ -9,7 +9,7 @@ import { opened } from './rows.js';
 import { secondReader } from './second-reader.js';
 
 /** Of each level, and each kind of machine; more for a long run. */
-const CUTS = Number(process.env.TEST_POWER_CUTS ?? 250);
+const CUTS = Number(process.env.TEST_POWER_CUTS ?? 300);
 
 /** What was seen of a machine, in numbers. */
 function seen({ gapLedger, ledger, merging, restoring }: Drive) {
@@ -81,14 +81,14 @@ const MACHINES: Record<keyof typeof CHANGES, string> = {
 
 for (const [name, what] of Object.entries(MACHINES) as [keyof typeof CHANGES, string][]) {
   test(`where ${what}: all that is promised is there once, and gaps tell of the rest`, async (t) => {
-    await cutPower(t, CUTS, (level) => CHANGES[name](plan(level)), 200_000);
+    await cutPower(t, (CUTS * 2) / 3, (level) => CHANGES[name](plan(level)), 200_000);
   });
 }
 
 test('where all of that comes together: so it is on a disk that fails now and then', async (t) => {
   const { deferred, dropping, encrypted, merging } = CHANGES;
   const change = (level: Durability) => dropping(encrypted(merging(deferred(plan(level)))));
-  await cutPower(t, CUTS, (level) => failing(change(level)), 300_000);
+  await cutPower(t, (CUTS * 2) / 3, (level) => failing(change(level)), 300_000);
 });
 
 test('the files are the same to another reader', async () => {

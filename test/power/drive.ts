@@ -160,9 +160,13 @@ export class Drive {
     }
     if (random() < 0.01) life.poison();
     // What is asynchronous goes on beside the recorder.
-    const most = this.#plan.mergeBelow > 0 && random() < 0.2 ? MERGE_TICKS : TICKS;
-    for (let ticks = random() * most; ticks > 0; ticks--) await null;
+    for (let ticks = random() * this.#ticks(); ticks > 0; ticks--) await null;
     if (random() < 0.1) this.#trouble();
+  }
+
+  /** How much of what is asynchronous is done before the next act, at most. */
+  #ticks(): number {
+    return this.#plan.mergeBelow > 0 && this.#random() < 0.2 ? MERGE_TICKS : TICKS;
   }
 
   /** The disk begins to fail, or is well again. */

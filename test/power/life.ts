@@ -4,8 +4,8 @@ import { type Opened, open } from './opening.js';
 import type { Surroundings } from './setup.js';
 import { Streaming } from './streaming.js';
 
-/** Of the recorder, before there is a message. */
-const MOST_TURNS = 4;
+/** How often the recorder does one thing beside a step of what is asynchronous. */
+const TURNS = 0.1;
 const ALWAYS = [{ start: 0, end: Number.MAX_SAFE_INTEGER }];
 
 /** One process from its start to its end, and what it is made to do. */
@@ -36,9 +36,13 @@ export class Life {
     if (opened === null) return null;
     const life = new Life(around, opened);
     // What the process before may have lost is written down first: this one's messages would tell that nothing is missing.
-    const saving = life.saveGaps();
-    for (let turns = around.random() * MOST_TURNS; turns > 0; turns--) {
-      life.turn();
+    let ended = false;
+    const saving = life.saveGaps().finally(() => {
+      ended = true;
+    });
+    while (!ended) {
+      // The recorder does not wait for that.
+      if (around.random() < TURNS) life.turn();
       await null;
     }
     const saved = await saving;

@@ -5,6 +5,8 @@ import { Room } from '../../src/recorder/room.js';
 import { promises } from './promises.js';
 import { DATA_DIR, type Surroundings } from './setup.js';
 
+/** Of a merge and what follows. */
+const STEPS = 12;
 const ENDED: MergeReport = { kind: 'failed', error: 'the thread that merges files ended' };
 
 /** The thread that merges files. Now and then it ends when a file is there and nobody was told. */
@@ -31,6 +33,8 @@ export class MergeThread implements MergeWorker {
         encode: (...given) => {
           if (this.#closed) throw new Error(ENDED.kind);
           this.writing = true;
+          // Often in the midst of it, or of the deletions behind it.
+          if (random() < 0.3) disk.stopAt = disk.steps + 1 + Math.floor(random() * STEPS);
           return encoder.encode(...given);
         },
       },

@@ -34,7 +34,7 @@ const deferred: Change = (before) => ({ ...before, deferred: true });
 
 const merging: Change = (before) => ({
   ...before,
-  retention: { maxBytes: 0, maxFiles: 40, maxAge: 0 },
+  retention: { maxBytes: 0, maxFiles: 24, maxAge: 0 },
   mergeBelow: 30_000,
   midnights: 0.15,
 });
