@@ -68,31 +68,40 @@ export class GivenUp {
 
   /**
    * The recorder ended; `complete`: the next one finds in its journal all that it had taken over. False: of some of that nobody
-   * knows what is there.
+   * knows what is there. Until it is found it is missing, also for another process.
    */
   replaced(complete: boolean): boolean {
     const runs = this.#beingWritten;
     this.#beingWritten = [];
-    if (complete) {
-      this.#beingRecovered.push(...runs);
-      return true;
-    }
-    for (const { start, end } of runs) this.#gaps.insert({ start, end, messages: null, reason: 'unknown' });
-    return runs.length === 0;
+    for (const run of runs) this.#gaps.insert(gapOfUnknownSize(run, complete ? 'crash' : 'unknown'));
+    if (complete) this.#beingRecovered.push(...runs);
+    return complete || runs.length === 0;
+  }
+
+  /** Messages that only the journal of a recorder has that has ended. */
+  get inJournalOnly(): number {
+    return this.#beingRecovered.reduce((sum, run) => sum + countOf(run), 0);
   }
 
   /** All that was left in a journal is in files. */
   restored(): void {
+    for (const run of this.#beingRecovered) this.#gaps.replace(gapOfUnknownSize(run, 'crash'), []);
     this.#beingRecovered = [];
   }
 
-  /** What only a recorder has, or its journal. */
-  open(): Gap[] {
-    return [
-      ...this.#beingWritten.map((run) => gapOf(run, 'being-written')),
-      ...this.#beingRecovered.map((run) => gapOf(run, 'being-recovered')),
-    ];
+  /** Whether a gap is of what the journal of an ended recorder has. */
+  isBeingRecovered({ start, end }: Gap): boolean {
+    return this.#beingRecovered.some((run) => run.start === start && run.end === end);
   }
+
+  /** What the recorder has, and nobody else. */
+  beingWritten(): Gap[] {
+    return this.#beingWritten.map((run) => gapOf(run, 'being-written'));
+  }
+}
+
+function gapOfUnknownSize({ start, end }: Run, reason: Gap['reason']): Gap {
+  return { start, end, messages: null, reason };
 }
 
 function gapOf(run: Run, reason: Gap['reason']): Gap {

@@ -166,6 +166,11 @@ export class Stream {
       this.safety?.giveUp(new MqttStreamError('CAPTURE_STOPPED', [this.name]));
   }
 
+  /** Messages that are in no file, and only in the journal of a recorder that has ended: the next start puts them into one. */
+  get inJournalOnly(): number {
+    return this.#givenUp.inJournalOnly;
+  }
+
   /** All that was left in a journal is in files. */
   restored(): void {
     this.#givenUp.restored();
@@ -173,12 +178,12 @@ export class Stream {
 
   gapsWithin(ranges: readonly KeyRange[]): Gap[] {
     const open = this.#givenUp
-      .open()
+      .beingWritten()
       .filter((gap) => ranges.some(({ start, end }) => gap.start <= end && gap.end >= start));
     const gaps = this.gaps.within(ranges);
-    if (this.recovering) {
-      for (const [i, gap] of gaps.entries())
-        if (gap.reason === 'crash') gaps[i] = { ...gap, reason: 'being-recovered' };
+    for (const [i, gap] of gaps.entries()) {
+      if (gap.reason === 'crash' && (this.recovering || this.#givenUp.isBeingRecovered(gap)))
+        gaps[i] = { ...gap, reason: 'being-recovered' };
     }
     return [...gaps, ...open].sort((a, b) => a.start - b.start);
   }

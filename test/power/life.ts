@@ -159,7 +159,8 @@ export class Life {
     await this.ended();
     await catalog.close();
     const saved = await gapLogs.close();
-    await this.save(saved && this.unwritten().length === 0);
+    const left = this.unwritten().length + this.#streaming.stream.inJournalOnly;
+    await this.save(saved && left === 0);
   }
 
   /** No file is being deleted any more. */

@@ -31,6 +31,11 @@ export class BlockReader {
     this.#at = from;
   }
 
+  /** Where the bytes end. */
+  get end(): number {
+    return this.#view.byteLength;
+  }
+
   /** Where the first block stands that was not read. */
   get at(): number {
     return this.#at;

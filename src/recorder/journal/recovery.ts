@@ -27,6 +27,21 @@ export interface Recovered {
   readonly fault: string | null;
 }
 
+/** A few milliseconds' worth. */
+const ROWS_AT_ONCE = 10_000;
+
+/** A segment that is being read. */
+interface Reading {
+  readonly found: Omit<Recovered, 'torn' | 'fault' | 'inRing'> & { inRing: number | null };
+  /** null: it is none. */
+  readonly reader: BlockReader | null;
+  /** Of `segmentBytes`. */
+  readonly rest: number;
+  readonly tampered: string | null;
+  /** As it is on the disk. */
+  readonly stored: Uint8Array;
+}
+
 /** Whose journal was left. */
 export interface Left {
   readonly name: string;
@@ -54,6 +69,9 @@ export class Recovery {
   readonly #synced: boolean;
   /** `names`: of segments, in the order of their numbers. */
   #listed: { readonly names: string[]; readonly nextNumber: number; readonly filed: Filed } | null = null;
+  #reading: Reading | null = null;
+  /** Rows that were read. */
+  #taken = 0;
   /** Of the rows that were read: those in later segments with keys up to this are among them. */
   #lastKey = -1;
 
@@ -94,39 +112,22 @@ export class Recovery {
     return this.#list().names.length;
   }
 
-  /** The next segment. */
-  read(): Recovered {
-    const { filed, names } = this.#list();
-    const name = names[0]!;
-    const number = numberOf(name);
-    const sealed = isSealedName(name);
-    const path = join(this.#folder, name);
-    const stored = this.#bytes(path);
-    const { bytes, rest, tampered } = segmentBytes(path, stored, this.#keyring);
-    const isWhole = isSegment(bytes, number);
-    const batch = this.#batches.pop() ?? new Batch();
-    const before = isWhole ? keyBefore(bytes) : 0;
-    const incomplete = before > this.#lastKey && before < this.#ringKey && before > 0 && !filed.has(before);
-    let inRing: number | null = null;
-    const reader = new BlockReader(bytes, SEGMENT_HEADER_BYTES, number);
-    const take = (parts: RecordParts) => {
-      const { key } = parts;
-      if (key >= this.#ringKey) inRing = Math.max(inRing ?? 0, key);
-      else if (key > Math.max(this.#lastKey, batch.rows === 0 ? 0 : batch.lastKey) && !filed.has(key)) {
-        batch.reserve(1);
-        batch.append(reader.memory, parts);
-      }
-    };
-    if (isWhole) while (reader.next(take));
-    if (batch.rows > 0) this.#lastKey = batch.lastKey;
+  /** Reads on in the next segment: so that it costs others little, some milliseconds' worth. null: there is more in it. */
+  read(): Recovered | null {
+    this.#reading ??= this.#begin();
+    const { found, reader, rest, stored, tampered } = this.#reading;
+    const until = this.#taken + ROWS_AT_ONCE;
+    while (reader?.next(this.#take)) if (this.#taken >= until) return null;
+    const { names } = this.#list();
     names.shift();
-    const common = { name, batch, sealed, inRing, incomplete };
-    if (isWhole) {
+    this.#reading = null;
+    if (found.batch.rows > 0) this.#lastKey = found.batch.lastKey;
+    if (reader !== null) {
       const fault = tampered === null ? null : `was changed by somebody: ${tampered}`;
-      return { ...common, torn: bytes.length - reader.at + rest, fault };
+      return { ...found, torn: reader.end - reader.at + rest, fault };
     }
-    const isTorn = isHeaderTorn(name, stored);
-    return { ...common, torn: isTorn ? stored.length : 0, fault: isTorn ? null : 'cannot be read' };
+    const isTorn = isHeaderTorn(found.name, stored);
+    return { ...found, torn: isTorn ? stored.length : 0, fault: isTorn ? null : 'cannot be read' };
   }
 
   /** The rows that were read are in a file. */
@@ -141,6 +142,37 @@ export class Recovery {
     if (fault === null) this.#disk.remove(path);
     else this.#disk.rename(path, path + CORRUPT_SUFFIX);
   }
+
+  #begin(): Reading {
+    const { filed, names } = this.#list();
+    const name = names[0]!;
+    const path = join(this.#folder, name);
+    const stored = this.#bytes(path);
+    const { bytes, rest, tampered } = segmentBytes(path, stored, this.#keyring);
+    const isWhole = isSegment(bytes, numberOf(name));
+    const before = isWhole ? keyBefore(bytes) : 0;
+    const incomplete = before > this.#lastKey && before < this.#ringKey && before > 0 && !filed.has(before);
+    const batch = this.#batches.pop() ?? new Batch();
+    const reader = isWhole ? new BlockReader(bytes, SEGMENT_HEADER_BYTES, numberOf(name)) : null;
+    const found = { name, batch, sealed: isSealedName(name), inRing: null, incomplete };
+    return { found, reader, rest, stored, tampered };
+  }
+
+  /** A row of the segment that is being read. */
+  readonly #take = (parts: RecordParts): void => {
+    const { found, reader } = this.#reading!;
+    const { batch } = found;
+    const { key } = parts;
+    this.#taken++;
+    if (key >= this.#ringKey) found.inRing = Math.max(found.inRing ?? 0, key);
+    else if (
+      key > Math.max(this.#lastKey, batch.rows === 0 ? 0 : batch.lastKey) &&
+      !this.#list().filed.has(key)
+    ) {
+      batch.reserve(1);
+      batch.append(reader!.memory, parts);
+    }
+  };
 
   #list() {
     if (this.#listed === null) {

@@ -111,6 +111,7 @@ export class Restoring {
       return;
     }
     const segment = recovery.read();
+    if (segment === null) return;
     // What was encrypted stays so, whatever is said of the stream now.
     const encrypted = segment.sealed || sealingOf(this.#context, this.#stream) !== null;
     const making =
