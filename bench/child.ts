@@ -19,13 +19,11 @@ export class Child {
   readonly #ended: Promise<void>;
   #orders = 0;
 
-  /** `entry`: a module that calls `serve`; `flags`: of its Node, besides ours. */
-  constructor(entry: URL, flags: readonly string[] = []) {
+  /** `entry`: a module that calls `serve`; `flags`: of its Node, besides ours; `launcher`: what its Node is started by. */
+  constructor(entry: URL, flags: readonly string[] = [], launcher: readonly string[] = []) {
     this.#name = entry.pathname.slice(entry.pathname.indexOf('/bench/') + 1);
-    this.#process = fork(entry, {
-      serialization: 'advanced',
-      execArgv: [...process.execArgv, ...flags],
-    });
+    const [execPath, ...execArgv] = [...launcher, process.execPath, ...process.execArgv, ...flags];
+    this.#process = fork(entry, { serialization: 'advanced', execPath, execArgv });
     this.#process.on('message', ({ id, result, error }: Reply) => {
       const pending = this.#pending.get(id);
       this.#pending.delete(id);
@@ -63,6 +61,11 @@ export class Child {
       this.#pending.set(id, { resolve: settled(resolve), reject: settled(reject) });
       this.#process.send({ id, order } satisfies Order);
     });
+  }
+
+  async kill(): Promise<void> {
+    this.#process.kill('SIGKILL');
+    await this.#ended;
   }
 
   async stop(): Promise<void> {

@@ -62,6 +62,22 @@ export class DuckDb {
     check('rows and checksum of the files', await this.#sum(files, key), this.#expected);
   }
 
+  /** How many rows the files have, and how many keys. `files`: may have `*`. */
+  async count(files: string): Promise<{ rows: number; keys: number }> {
+    const from = `read_parquet('${files}', hive_partitioning = false)`;
+    const sql = `SELECT count(*)::INTEGER, count(DISTINCT ts)::INTEGER FROM ${from}`;
+    const [[rows, keys]] = await this.#rows(sql);
+    return { rows: rows as number, keys: keys as number };
+  }
+
+  /** Of all messages of a topic in files: how many there are, and the last one's payload. `files`: may have `*`. */
+  async lastOf(files: string, topic: string): Promise<{ count: number; payload: Uint8Array }> {
+    const from = `read_parquet('${files}', hive_partitioning = false)`;
+    const sql = `SELECT count(*)::INTEGER, arg_max(payload, ts) FROM ${from} WHERE topic = '${topic}'`;
+    const [[count, payload]] = await this.#rows(sql);
+    return { count: count as number, payload: (payload as DuckDBBlobValue).bytes };
+  }
+
   /** The messages with keys from `start` to `end`; to be made of DuckDB's values by the function. */
   async range(from: string, start: number, end: number): Promise<() => Message[]> {
     const condition = `ts BETWEEN ${timestamp(start)} AND ${timestamp(end)}`;

@@ -10,6 +10,7 @@ import { alternate, type Contender } from './rounds.js';
 import { percentile } from './summary.js';
 import { medianOf, type Row, rowOf, type Sample, type Target } from './table.js';
 import { type Runner, together } from './together.js';
+import { AMPLIFICATION_NOTES, writeAmplification } from './write-amplification.js';
 
 const LEVELS = ['none', 'process', 'interval', 'strict'] as const satisfies StreamInput['durability'][];
 const STREAM = 'bench';
@@ -54,6 +55,7 @@ export async function durability(run: Run): Promise<Answer> {
         )),
       );
     }
+    const written = await writeAmplification(run, load, LEVELS);
     return {
       tables: [
         {
@@ -74,12 +76,14 @@ export async function durability(run: Run): Promise<Answer> {
           moreIsBetter: false,
           rows: answers,
         },
+        written,
       ],
       targets: targets(flows),
       notes: [
         ...COST_NOTES,
         'All levels are measured with one stream of the default configuration; interval syncs every 50 ms.',
         'Every message that was acknowledged is in a file afterwards.',
+        ...AMPLIFICATION_NOTES,
       ],
     };
   });

@@ -2,7 +2,7 @@ import { createSecretKey } from 'node:crypto';
 import { mkdir, open, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FileReader } from '../src/query/file-reader.js';
-import type { Compression } from '../src/recorder/parquet.js';
+import type { Compression } from '../src/recorder/files/parquet.js';
 import type { Message } from '../src/ring/record.js';
 import { StoredBytes } from '../src/seal/byte-source.js';
 import { Keyring, type NamedKey } from '../src/seal/keyring.js';

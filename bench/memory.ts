@@ -7,7 +7,7 @@ import { progress } from './rounds.js';
 import { slope } from './summary.js';
 import type { Row } from './table.js';
 
-const NOTHING = { captured: 0, dropped: 0, refused: 0, written: 0, files: 0 };
+const NOTHING = { captured: 0, dropped: 0, refused: 0, written: 0 };
 const MIB = 1024 * 1024;
 const STREAMS = ['first', 'second'];
 const TOPIC = 'bench';

@@ -2,7 +2,7 @@ import { closeSync, fsyncSync, openSync } from 'node:fs';
 import { mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ColumnSource, parquetWriteFile } from 'hyparquet-writer';
-import type { Compression } from '../src/recorder/parquet.js';
+import type { Compression } from '../src/recorder/files/parquet.js';
 import { DuckDb } from './duckdb.js';
 import type { Answer, Run } from './question.js';
 import { Recording } from './recording.js';

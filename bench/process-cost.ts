@@ -34,6 +34,22 @@ export function peakResidentBytes(pid: number): number {
   return memoryIn(pid, /^VmHWM:\s+(\d+) kB$/m);
 }
 
+/** Bytes written so far; NaN where there is no /proc. */
+export interface DiskWrites {
+  /** By calls, to sockets, too. */
+  readonly asked: number;
+  /** For a disk, in whole pages. */
+  readonly taken: number;
+  /** Of these, gone before they were on it. */
+  readonly cancelled: number;
+}
+
+export function diskWritesOf(pid: number): DiskWrites {
+  const text = textOf(`/proc/${pid}/io`);
+  const of = (name: string) => Number(new RegExp(`^${name}: (\\d+)$`, 'm').exec(text)?.[1] ?? Number.NaN);
+  return { asked: of('wchar'), taken: of('write_bytes'), cancelled: of('cancelled_write_bytes') };
+}
+
 function memoryIn(pid: number, line: RegExp): number {
   const kib = line.exec(textOf(`/proc/${pid}/status`))?.[1];
   return kib === undefined ? Number.NaN : Number(kib) * 1024;

@@ -74,6 +74,11 @@ export const QUESTIONS = {
     onRequest: true,
     load: async () => (await import('./durability.js')).durability,
   },
+  kills: {
+    asks: 'What does kill -9 take of messages that nobody waits for?',
+    onRequest: true,
+    load: async () => (await import('./kills.js')).kills,
+  },
   'full-disk': {
     asks: 'Does routing suffer while a disk is full?',
     onRequest: true,

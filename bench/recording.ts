@@ -1,5 +1,5 @@
-import type { CommittedFile } from '../src/recorder/file.js';
-import type { Compression } from '../src/recorder/parquet.js';
+import type { Compression } from '../src/recorder/files/parquet.js';
+import type { CommittedFile } from '../src/recorder/files/writer.js';
 import type { Durability, RecordedStream } from '../src/recorder/protocol.js';
 import { Recorder } from '../src/recorder/recorder.js';
 import { allocateRing } from '../src/ring/layout.js';

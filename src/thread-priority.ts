@@ -3,7 +3,7 @@ import { setPriority } from 'node:os';
 import { textOf } from './errors.js';
 
 /**
- * Nice value of the threads behind the broker's. Where all cores are busy, the broker's thread then gets nine times
+ * Nice value of the threads that make, merge and read files. Where all cores are busy, the broker's thread then gets nine times
  * the time of one of these: it takes messages while they catch up, and on an idle core they run as fast as before.
  */
 export const BACKGROUND_NICE = 10;

@@ -92,6 +92,22 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   broker: ['topics.ts', 'addresses.ts', 'audit.ts', 'both.ts', 'errors.ts'],
   config: ['topics.ts', 'addresses.ts', 'errors.ts'],
+  streams: [
+    'ring',
+    'catalog',
+    'clock',
+    'recorder',
+    'exchange',
+    'merge',
+    'seal',
+    'bridge',
+    'config',
+    'thread-priority.ts',
+    'log.ts',
+    'version.ts',
+    'errors.ts',
+  ],
+  http: ['clock', 'exchange', 'streams', 'bridge', 'broker', 'log.ts', 'errors.ts'],
   doctor: ['catalog', 'clock', 'recorder', 'exchange', 'query', 'seal', 'broker', 'data-dir.ts', 'errors.ts'],
 };
 
@@ -104,6 +120,13 @@ for (const [folder, allowed] of Object.entries(MAY_IMPORT)) {
     assert.deepEqual(foreign, []);
   });
 }
+
+test('a file directly in src imports no folder, but for what people embed', () => {
+  const importers = [...IMPORTS]
+    .filter(([name, paths]) => folderOf(name) === name && paths.some((path) => folderOf(path) !== path))
+    .map(([name]) => name);
+  assert.deepEqual(importers, ['index.ts']);
+});
 
 test('inside the broker, delivery knows neither reading nor handlers nor connections, reading no handlers', () => {
   const below = (folder: string) =>

@@ -1,7 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { type Audit, NO_AUDIT } from '../audit.js';
-import { isOwnTopic } from '../topics.js';
-import { type Access, type Identity, NOT_AUTHORIZED, OPEN_ACCESS } from './access/access.js';
+import { type Access, type Identity, OPEN_ACCESS } from './access/access.js';
 import { Admission, type AdmissionLimits } from './admission.js';
 import {
   AedesBase,
@@ -10,7 +9,7 @@ import {
   type PublishPacket,
   type PublishProperties,
 } from './aedes-internals.js';
-import { type Capture, NO_CAPTURE, type Origin } from './capture.js';
+import { type Capture, NO_CAPTURE } from './capture.js';
 import { Connections } from './connections.js';
 import type { OutboxLimits } from './delivery/bounds.js';
 import { Message } from './delivery/message.js';
@@ -26,9 +25,9 @@ import { handleConnect } from './handlers/connect.js';
 import { handlePacket } from './handlers/handlers.js';
 import type { HandlerLimits, HandlerParts } from './handlers/parts.js';
 import { handlePublish } from './handlers/publish.js';
-import { insidePublisher } from './inside-publisher.js';
+import { InsidePublishing } from './inside-publishing.js';
 import type { Log } from './log.js';
-import { type Keys, NOBODY, Pipeline } from './pipeline.js';
+import { type Keys, Pipeline } from './pipeline.js';
 import type { PublishLimits } from './reading/publish-reader.js';
 import { Retained, type RetainedLimits } from './retained.js';
 import { type SessionLimits, Sessions } from './sessions.js';
@@ -104,14 +103,9 @@ export class Broker extends AedesBase {
   readonly #topics: TopicTable;
   readonly log: Log;
   readonly #store: Store;
-  readonly #audit: Audit;
-  /** Where aedes tells of clients and of itself. */
-  readonly #aedesTopics: string;
-  readonly #capture: Capture;
   readonly #access: Access;
-  readonly #keys: Keys;
-  readonly #own: Origin;
   readonly #pipeline: Pipeline;
+  readonly #inside: InsidePublishing;
   readonly #connections: Connections;
   readonly #wills: Wills;
   /** Somebody listens to aedes' event `publish`. */
@@ -131,13 +125,12 @@ export class Broker extends AedesBase {
     this.brokers = Object.create(null) as typeof this.brokers;
     this.admission = new Admission(limits, this.stats, log, audit, now);
     this.limits = limits;
-    this.#aedesTopics = `$SYS/${id}/`;
     this.router = new Router(options.shareStrategy);
     this.retained = new Retained(id, limits, (packet) => unawaited(store.storeRetained(packet)));
     this.#topics = new TopicTable(limits.topicLevels, limits.topicBytes);
     this.#wills = new Wills({
       store,
-      publish: (identity, packet, done) => this.#publishWill(identity, packet, done),
+      publish: (identity, packet, done) => this.#inside.publishWill(identity, packet, done),
     });
     this.sessions = new Sessions({
       router: this.router,
@@ -154,12 +147,8 @@ export class Broker extends AedesBase {
       now: wall,
     });
     this.log = log;
-    this.#audit = audit;
     this.#store = store;
-    this.#capture = capture;
     this.#access = access;
-    this.#keys = keys;
-    this.#own = capture.origin(null);
     this.#pipeline = new Pipeline({
       brokerId: id,
       keys,
@@ -173,6 +162,17 @@ export class Broker extends AedesBase {
         wanted: () => this.#watched,
         call: (packet) => this.emit('publish', packet, null),
       },
+    });
+    this.#inside = new InsidePublishing({
+      brokerId: id,
+      keys,
+      capture,
+      access,
+      pipeline: this.#pipeline,
+      messageOf: (packet) => this.#message(packet),
+      stats: this.stats,
+      audit,
+      log,
     });
     this.sys = new Sys(sys, this, this.#topics, (message) => this.#pipeline.deliver(message, noop));
     const parts: HandlerParts = {
@@ -240,49 +240,13 @@ export class Broker extends AedesBase {
     this.sys.tree.start();
   }
 
-  /** Publishes from inside: the embedder's messages and wills. The key is given here. */
+  /** Publishes from inside. The key is given here. */
   override publish(packet: object, client: unknown, done?: unknown): void {
     const finished = (typeof client === 'function' ? client : done) as
       | ((error?: Error | null) => void)
       | undefined;
     const from = typeof client === 'function' ? null : (client as AedesClient | null);
-    this.#publishInside(packet, from?.id ? this.#capture.origin(from.id) : this.#own, finished);
-  }
-
-  #publishWill(identity: Identity, packet: PublishPacket, done: () => void): void {
-    const { topic } = packet;
-    const { clientId, user, address } = identity;
-    if (!isOwnTopic(topic) && this.#access.mayPublish(identity, topic)) {
-      this.#publishInside(packet, this.#capture.origin(clientId), done);
-    } else {
-      done();
-      this.stats.refused++;
-      const who = { client: clientId, user, address };
-      this.#audit.record({ audit: 'publish-denied', ...who, topic, code: NOT_AUTHORIZED });
-    }
-  }
-
-  #publishInside(packet: object, origin: Origin, finished?: (error?: Error | null) => void): void {
-    const whole = { cmd: 'publish', qos: 0, retain: false, dup: false, ...packet } as PublishPacket;
-    whole.payload = Buffer.isBuffer(whole.payload) ? whole.payload : Buffer.from(whole.payload ?? '');
-    try {
-      const message = this.#message(whole);
-      if (whole.topic.startsWith(this.#aedesTopics)) {
-        // aedes listens to itself: its heartbeat keeps it from publishing the wills of those who are there.
-        this.#pipeline.callFunctions(message);
-        finished?.(null);
-        return;
-      }
-      this.stats.inside++;
-      this.#keys.look();
-      // Whoever published it may write over it at once.
-      message.detach();
-      this.#pipeline.publish(message, origin, finished === undefined ? NOBODY : insidePublisher(finished));
-    } catch (error) {
-      // A will is published in the middle of closing a connection, where nobody catches.
-      this.log.error({ err: error, topic: whole.topic }, 'a message could not be published');
-      finished?.(error instanceof Error ? error : new Error(String(error)));
-    }
+    this.#inside.publish(packet, from?.id || null, finished);
   }
 
   /** To connected subscribers only; see `Pipeline.deliver`. */

@@ -1,14 +1,13 @@
 import type { IConnectPacket } from 'mqtt-packet';
 import type { AuditedClient } from '../audit.js';
-import { MqttStreamError } from '../errors.js';
 import { type Credentials, type Identity, NOT_AUTHORIZED } from './access/access.js';
 import { type AedesClient, type Packet, takeReading } from './aedes-internals.js';
+import { Answers } from './answers.js';
 import type { Origin } from './capture.js';
 import { Deadline } from './deadline.js';
 import type { Message } from './delivery/message.js';
 import type { Outbox } from './delivery/outbox.js';
 import type { Output } from './delivery/output.js';
-import { SafeOrder } from './delivery/safe-order.js';
 import type { TopicTable } from './delivery/topic-table.js';
 import type { Flushable, Turn } from './delivery/turn.js';
 import { PACKET_TOO_LARGE, type PacketFault, unreadable } from './packet-fault.js';
@@ -58,16 +57,12 @@ export interface ConnectionParts {
 
 const CONNECT = 1;
 const PUBLISH = 3;
-const PINGRESP = Buffer.of(0xd0, 0);
 const KEEP_ALIVE_TIMEOUT = 0x8d;
 /** A client that takes none of its acknowledgements is not read any more after about as many as there are identifiers. */
 const MOST_UNANSWERED = 65_535;
 
 /** After so many bytes it is the turn of the others: one that sends without end keeps nobody else waiting for long. */
 const MOST_READ = 256 * 1024;
-
-/** `kept`: false if a stream has stopped before it could keep what it promises. */
-type Answer = (kept: boolean) => void;
 
 /** Nothing waits while a packet is read: one is enough for all connections. */
 const FIELDS = new Fields();
@@ -82,6 +77,7 @@ const NOT_CONNECT = unreadable('the first packet is not CONNECT [MQTT-3.1.0-1]')
 export class Connection implements Flushable {
   readonly client: AedesClient;
   readonly output: Output;
+  readonly answers: Answers;
   readonly peer: Peer;
   /** Set when it has been let in. */
   identity: Identity | null = null;
@@ -105,8 +101,6 @@ export class Connection implements Flushable {
   readonly #frames: FrameReader;
   readonly #publishes: PublishReader;
   #keepAlive: NodeJS.Timeout | null = null;
-  /** null as long as none had to wait. */
-  #answers: SafeOrder<Answer> | null = null;
   /** Bytes read in this turn of the event loop. */
   #read = 0;
   #yields = false;
@@ -122,6 +116,7 @@ export class Connection implements Flushable {
   constructor(client: AedesClient, output: Output, peer: Peer, parts: ConnectionParts) {
     this.client = client;
     this.output = output;
+    this.answers = new Answers(output, (error) => this.#fail(error));
     this.peer = peer;
     this.#parts = parts;
     this.#frames = new FrameReader(Math.min(parts.limits.connectBytes, parts.limits.packetBytes));
@@ -145,47 +140,6 @@ export class Connection implements Flushable {
       user: this.identity?.user ?? null,
       address: this.peer.address,
     };
-  }
-
-  /**
-   * PUBACK, PUBREC or PUBCOMP, in the order of what they answer [MQTT-4.6.0-2]. `safe`: when what it says is true even
-   * after a crash; null: it is. `unkept`: gives the reason if it turns out that a stream cannot keep what it promises.
-   */
-  answer(
-    first: number,
-    id: number,
-    reason: number,
-    safe: Promise<void> | null,
-    unkept: (() => number) | null = null,
-  ): void {
-    if (safe === null && (this.#answers === null || this.#answers.empty)) {
-      this.output.acknowledge(first, id, reason);
-    } else {
-      this.#answerLater(
-        (kept) => this.output.acknowledge(first, id, kept || unkept === null ? reason : unkept()),
-        safe,
-      );
-    }
-  }
-
-  /** As `answer`: whoever gets it knows that what it sent before has been dealt with. */
-  answerPing(safe: Promise<void> | null): void {
-    this.#answerLater(() => this.output.packet(PINGRESP), safe);
-  }
-
-  #answerLater(answer: Answer, safe: Promise<void> | null): void {
-    if (safe === null && (this.#answers === null || this.#answers.empty)) {
-      answer(true);
-      return;
-    }
-    this.#answers ??= new SafeOrder(
-      (one) => one(true),
-      (one, error) => {
-        if (error instanceof MqttStreamError && error.code === 'CAPTURE_STOPPED') one(false);
-        else this.#fail(error);
-      },
-    );
-    this.#answers.add(answer, safe);
   }
 
   #fail(error: Error): void {

@@ -1,6 +1,7 @@
 import { Both } from '../both.js';
 import type { Access, Identity } from './access/access.js';
 import type { AedesClient } from './aedes-internals.js';
+import type { Answers } from './answers.js';
 import { Backlog, type BacklogLimits, type Delivery, type KeptDeliveries } from './delivery/backlog.js';
 import type { Message } from './delivery/message.js';
 import type { Outbox } from './delivery/outbox.js';
@@ -20,13 +21,7 @@ export function expiryWithin(seconds: number, limitMs: number): number {
 /** The connection that is told what becomes of a message. */
 export interface Told {
   readonly client: AedesClient;
-  answer(
-    first: number,
-    id: number,
-    reason: number,
-    safe: Promise<void> | null,
-    unkept?: (() => number) | null,
-  ): void;
+  readonly answers: Answers;
 }
 
 /** What outlives the process of a session that lasts. */

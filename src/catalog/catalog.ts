@@ -1,26 +1,15 @@
 /** The catalogue of committed files: which there are, what keys they hold, how long they stay. */
 import { MqttStreamError } from '../errors.js';
-import { Backlog, type Group } from './backlog.js';
-import type { Accepted, Candidate } from './candidate.js';
 import { Disposal } from './disposal.js';
 import type { ClockRecord, DroppedFile, FileEntry, KeyRange } from './entry.js';
-import { replaced } from './merged.js';
-import { CORRUPT_SUFFIX, dataNameIn, isDataName, parseFileName, TEMP_SUFFIX } from './naming.js';
+import { Loading } from './loading.js';
 import type { Place } from './place.js';
 import { setAside } from './quarantine.js';
 import { expired, type Retention } from './retention.js';
-import { acceptAll, scan, seqOf } from './scan.js';
-import { checkKeys } from './sealed-files.js';
 import { Shelf } from './shelf.js';
-import { removeTemporary } from './temporary.js';
 
 /** A higher number was not made by counting, and counting on from it would leave the safe integers. */
 const HIGHEST_SEQ = 2 ** 52;
-/** Streams with so few files, all together, are whole from the start: ~50 ms. */
-const READ_AT_START = 256;
-/** Groups of files that enter the lists in one turn. */
-const GROUPS_AT_ONCE = 64;
-
 export interface Totals {
   readonly files: number;
   readonly bytes: number;
@@ -31,11 +20,8 @@ export class Catalog {
   readonly #place: Place;
   readonly #disposal: Disposal;
   readonly #shelves = new Map<string, Shelf>();
-  readonly #backlogs = new Map<string, Backlog>();
   readonly #highestSeq = new Map<string, number>();
-  readonly #corrections: ClockRecord[] = [];
-  #loading: Promise<void> | null = null;
-  #closed = false;
+  readonly #loading: Loading;
   /** A file turned out to be corrupt and is not listed any more. */
   onDropped: (file: DroppedFile) => void = () => {};
   /** Those that were found so far: corrupt, now or earlier, or not to be opened. */
@@ -47,6 +33,14 @@ export class Catalog {
   private constructor(place: Place) {
     this.#place = place;
     this.#disposal = new Disposal(place);
+    this.#loading = new Loading(place, {
+      lastKey: (stream) => this.lastKey(stream),
+      saw: (stream, seq) => this.#sawSeq(stream, seq),
+      add: (entry) => this.add(entry),
+      dropped: (file) => this.#drop(file),
+      outlived: (stream, files) => this.#outlived(stream, files),
+      loaded: (stream) => this.#loaded(stream),
+    });
   }
 
   /**
@@ -57,14 +51,7 @@ export class Catalog {
    */
   static async open(place: Place): Promise<Catalog> {
     const catalog = new Catalog(place);
-    const found = await scan(place);
-    await checkKeys(place, [...found.values()].flat());
-    for (const [stream, candidates] of found) await catalog.#open(stream, candidates);
-    let free = READ_AT_START;
-    for (const [stream, backlog] of [...catalog.#backlogs].sort((a, b) => a[1].files - b[1].files)) {
-      free -= backlog.files;
-      if (free >= 0) await catalog.#loadStream(stream, backlog);
-    }
+    await catalog.#loading.open();
     return catalog;
   }
 
@@ -73,15 +60,12 @@ export class Catalog {
    * aside if it is corrupt, or left alone; each is logged. Resolves when all is done or the catalogue is closed.
    */
   load(): Promise<void> {
-    this.#loading ??= this.#load();
-    return this.#loading;
+    return this.#loading.load();
   }
 
   /** How many files are not in the lists yet: of all, or that may have keys of `ranges` (ascending, disjoint). */
   loading(stream: string, ranges?: readonly KeyRange[]): number {
-    const backlog = this.#backlogs.get(stream);
-    if (backlog === undefined) return 0;
-    return ranges === undefined ? backlog.files : backlog.within(ranges);
+    return this.#loading.left(stream, ranges);
   }
 
   /** Names of the streams that have files, in order. */
@@ -136,7 +120,7 @@ export class Catalog {
 
   /** What the files loaded so far say of their clocks, ascending by first key. */
   corrections(): readonly ClockRecord[] {
-    return this.#corrections.sort((a, b) => a.firstKey - b.firstKey);
+    return this.#loading.corrections.sort((a, b) => a.firstKey - b.firstKey);
   }
 
   /** A file that is whole and has its name; to be called in the turn in which the ring lets its messages go. */
@@ -261,59 +245,8 @@ export class Catalog {
 
   /** Stops loading; resolves when nothing touches the disk any more. */
   async close(): Promise<void> {
-    this.#closed = true;
-    // If it failed, who called it was told.
-    await this.#loading?.catch(() => {});
+    await this.#loading.close();
     await this.idle();
-  }
-
-  async #open(stream: string, candidates: readonly Candidate[]): Promise<void> {
-    for (const { name } of candidates) this.#sawSeq(stream, seqOf(name));
-    const backlog = new Backlog(candidates.filter(({ name }) => isDataName(name)));
-    this.#backlogs.set(stream, backlog);
-    for (const { name } of candidates) {
-      const before = dataNameIn(name, CORRUPT_SUFFIX);
-      if (before !== null) this.#dropNamed(stream, before);
-    }
-    this.#take(stream, (await acceptAll(this.#place, backlog.nameless)).accepted);
-    for (const candidate of candidates) {
-      if (dataNameIn(candidate.name, TEMP_SUFFIX) !== null) await removeTemporary(this.#place, candidate);
-    }
-    for (;;) {
-      const [newest] = backlog.newest(1);
-      if (newest === undefined || newest.lastKey <= (this.lastKey(stream) ?? -1)) return;
-      await this.#read(stream, backlog, [newest]);
-    }
-  }
-
-  async #load(): Promise<void> {
-    for (const [stream, backlog] of this.#backlogs) await this.#loadStream(stream, backlog);
-  }
-
-  async #loadStream(stream: string, backlog: Backlog): Promise<void> {
-    while (backlog.files > 0 && !this.#closed) {
-      await this.#read(stream, backlog, backlog.newest(GROUPS_AT_ONCE));
-    }
-    if (this.#closed) return;
-    this.#backlogs.delete(stream);
-    const totals = this.totals(stream);
-    if (totals.files > 0) this.#place.log.info({ stream, ...totals }, 'files of the stream found');
-    this.onLoaded(stream);
-  }
-
-  async #read(stream: string, backlog: Backlog, groups: readonly Group[]): Promise<void> {
-    const candidates = groups.flatMap((group) => group.candidates);
-    const { accepted, dropped } = await acceptAll(this.#place, candidates);
-    backlog.remove(groups);
-    this.#take(stream, accepted);
-    for (const { name } of dropped) this.#dropNamed(stream, name);
-  }
-
-  /** One whose keys only its name tells. */
-  #dropNamed(stream: string, name: string): void {
-    const label = parseFileName(name);
-    if (label === null) return;
-    this.#drop({ stream, firstKey: label.firstKey, lastKey: label.lastKey, rows: null });
   }
 
   #drop(file: DroppedFile): void {
@@ -321,17 +254,16 @@ export class Catalog {
     this.onDropped(file);
   }
 
-  #take(stream: string, accepted: readonly Accepted[]): void {
-    const gone = replaced(accepted);
-    const kept = accepted.filter(({ entry }) => !gone.includes(entry));
-    for (const { entry, clock } of kept) {
-      this.add(entry);
-      if (clock !== null) this.#corrections.push(clock);
-    }
-    if (gone.length === 0) return;
-    this.#place.log.info({ stream, files: gone.length }, 'files are deleted that another one was made of');
+  #loaded(stream: string): void {
+    const totals = this.totals(stream);
+    if (totals.files > 0) this.#place.log.info({ stream, ...totals }, 'files of the stream found');
+    this.onLoaded(stream);
+  }
+
+  #outlived(stream: string, files: readonly FileEntry[]): void {
+    this.#place.log.info({ stream, files: files.length }, 'files are deleted that another one was made of');
     // Not waited for: who lists and reads does not depend on it.
-    void this.#disposal.supersede(stream, gone);
+    void this.#disposal.supersede(stream, files);
   }
 
   #sawSeq(stream: string, seq: number): void {

@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { Argument, type Command } from 'commander';
-import { rulesOf } from '../access.js';
 import { isLocalAddress } from '../addresses.js';
+import { rulesOf } from '../app/access.js';
 import { ACTIONS, type Action } from '../broker/access/rule.js';
 import { filterFault, topicFault } from '../topics.js';
 import { type ConfigOptions, configOf, withConfig } from './config-options.js';

@@ -1,6 +1,6 @@
 import * as files from 'node:fs/promises';
+import { openKeyring } from '../app/encryption.js';
 import type { Config } from '../config/schema.js';
-import { openKeyring } from '../encryption.js';
 import type { Keyring } from '../seal/keyring.js';
 
 /** The keys that a configuration names. @throws KEY_UNUSABLE */

@@ -1,6 +1,6 @@
 import { OK } from './failure.js';
 import { type ListedFile, listedFiles } from './listed-file.js';
-import { ask, type RangeOptions, rangeOf, withRange } from './request-options.js';
+import { askWithTime, type RangeOptions, rangeOf, withRange } from './request-options.js';
 import { missingLines } from './summary.js';
 import { verb } from './verb.js';
 
@@ -10,15 +10,15 @@ export const filesVerb = verb<RangeOptions>({
   options: withRange,
   examples: ['files --stream vehicle', 'files --stream vehicle --from -1h --json'],
   run: async (options, terminal) => {
-    const result = await ask(options, 'files', rangeOf(options));
+    const { result, wall } = await askWithTime(options, 'files', rangeOf(options), terminal);
     if (options.json) {
       terminal.out(JSON.stringify(result));
       return OK;
     }
     const files = result.files as readonly ListedFile[];
-    for (const line of listedFiles(files)) terminal.out(line);
+    for (const line of listedFiles(files, wall)) terminal.out(line);
     if (files.length === 0) terminal.err('no files');
-    for (const line of missingLines(result)) terminal.err(line);
+    for (const line of missingLines(result, wall)) terminal.err(line);
     return OK;
   },
 });

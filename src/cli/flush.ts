@@ -1,6 +1,6 @@
 import { OK } from './failure.js';
 import { type ListedFile, listedFiles } from './listed-file.js';
-import { ask, type RequestOptions, withRequest } from './request-options.js';
+import { askWithTime, type RequestOptions, withRequest } from './request-options.js';
 import { verb } from './verb.js';
 
 export const flushVerb = verb<RequestOptions>({
@@ -9,11 +9,11 @@ export const flushVerb = verb<RequestOptions>({
   options: withRequest,
   examples: ['flush --stream vehicle', 'flush --stream vehicle --url mqtt://10.0.0.5:1883 --json'],
   run: async (options, terminal) => {
-    const result = await ask(options, 'flush', {});
+    const { result, wall } = await askWithTime(options, 'flush', {}, terminal);
     const files = result.files as readonly ListedFile[];
     if (options.json) terminal.out(JSON.stringify(result));
     else if (files.length === 0) terminal.out('nothing to write: everything was in files');
-    else for (const line of listedFiles(files)) terminal.out(line);
+    else for (const line of listedFiles(files, wall)) terminal.out(line);
     return OK;
   },
 });

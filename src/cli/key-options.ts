@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises';
 import type { Command } from 'commander';
-import { keyInFile, keyInVariable } from '../encryption.js';
+import { keyInFile, keyInVariable } from '../app/encryption.js';
 import { Keyring } from '../seal/keyring.js';
 
 /** Keys where there is no configuration that names them. */

@@ -1,5 +1,6 @@
 import type { IPublishPacket } from 'mqtt';
 import { TOPIC_PROPERTY } from '../query/outlet.js';
+import type { WallTime } from './wall-time.js';
 
 /** A message as a search or replay brings it back. */
 export interface FoundMessage {
@@ -35,18 +36,18 @@ export function foundMessage(id: string, packet: IPublishPacket): FoundMessage |
   };
 }
 
-/** One line for people: `key topic payload`. Nothing in it can move the cursor or end the line. */
-export function messageLine({ key, topic, payload }: FoundMessage): string {
-  return `${key} ${escaped(topic)} ${payloadText(payload)}`;
+/** One line for people: `key wall-time topic payload`. Nothing in it can move the cursor or end the line. */
+export function messageLine({ key, topic, payload }: FoundMessage, wall: WallTime): string {
+  return `${key} ${wall(key)} ${escaped(topic)} ${payloadText(payload)}`;
 }
 
 /** One line for programs, with the whole payload. */
-export function messageJson({ key, topic, qos, payload }: FoundMessage): string {
+export function messageJson({ key, topic, qos, payload }: FoundMessage, wall: WallTime): string {
   const text = textOfPayload(payload);
   return JSON.stringify(
     text === null
-      ? { key, topic, qos, encoding: 'base64', payload: payload.toString('base64') }
-      : { key, topic, qos, encoding: 'text', payload: text },
+      ? { key, wall: wall(key), topic, qos, encoding: 'base64', payload: payload.toString('base64') }
+      : { key, wall: wall(key), topic, qos, encoding: 'text', payload: text },
   );
 }
 

@@ -1,11 +1,12 @@
 import { resolve } from 'node:path';
+import { recoverFolder } from '../app/recover-folder.js';
 import { systemTime } from '../clock/time.js';
 import { createLog } from '../log.js';
-import { recoverFolder } from '../recover-folder.js';
 import { Keyring } from '../seal/keyring.js';
 import { keysOf } from './config-keys.js';
 import { configOf } from './config-options.js';
 import { OK } from './failure.js';
+import { ofThem } from './quantity-text.js';
 import { verb } from './verb.js';
 
 export const recoverVerb = verb<{ readonly config?: string }>({
@@ -22,12 +23,16 @@ export const recoverVerb = verb<{ readonly config?: string }>({
       terminal.err(line.trimEnd()),
     );
     for (const found of await recoverFolder(resolve(dir!), systemTime(), log, keyring)) {
-      const { stream, messages, files, tornBytes } = found;
+      const { stream, messages, files, tornBytes, incomplete } = found;
       if (json) terminal.out(JSON.stringify(found));
-      else if (files.length === 0 && tornBytes === 0) terminal.out(`${stream}: nothing to recover`);
+      else if (files.length === 0 && tornBytes === 0 && !incomplete)
+        terminal.out(`${stream}: nothing to recover`);
       else {
         const torn = tornBytes === 0 ? '' : `; ${tornBytes} bytes were no whole block`;
-        terminal.out(`${stream}: ${messages} messages recovered${torn}`);
+        const missing = incomplete
+          ? '; others are missing or could not be read, and a gap "unknown" tells it'
+          : '';
+        terminal.out(`${stream}: ${ofThem(messages, 'message')} recovered${torn}${missing}`);
         for (const file of files) terminal.out(`  ${file}`);
       }
     }

@@ -1,7 +1,7 @@
 import { OK } from './failure.js';
 import { messageJson, messageLine } from './message.js';
 import { count, rate } from './option-values.js';
-import { ask, type RangeOptions, rangeOf, withRange } from './request-options.js';
+import { askWithTime, type RangeOptions, rangeOf, withRange } from './request-options.js';
 import { messagesSoFar, summaryLines } from './summary.js';
 import { verb } from './verb.js';
 
@@ -33,19 +33,20 @@ export const replayVerb = verb<ReplayOptions>({
     let printed = 0;
     // In original timing an hour without a message is an hour of silence.
     const patient = rate !== undefined && rate > 0 && options.timeout === undefined;
-    const result = await ask(
+    const { result, wall } = await askWithTime(
       options,
       'replay',
       { ...rangeOf(options), topic, rate, limit },
-      (message) => {
+      terminal,
+      (message, wall) => {
         printed++;
-        terminal.out(json ? messageJson(message) : messageLine(message));
+        terminal.out(json ? messageJson(message, wall) : messageLine(message, wall));
         terminal.progress(() => messagesSoFar(printed));
       },
       patient ? 0 : undefined,
     );
     if (json) terminal.err(JSON.stringify(result));
-    else for (const line of summaryLines(result)) terminal.err(line);
+    else for (const line of summaryLines(result, wall)) terminal.err(line);
     return OK;
   },
 });

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { IPublishPacket, MqttClient } from 'mqtt';
 import { MqttStreamError } from '../errors.js';
-import type { Result } from '../query/requests.js';
+import type { Result } from '../query/result.js';
 import type { BrokerTarget } from '../transfer/address.js';
 import { connectOnce, unreachable } from './connection.js';
 import { type FoundMessage, foundMessage } from './message.js';

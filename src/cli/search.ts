@@ -4,7 +4,14 @@ import { FileReception } from './file-reception.js';
 import { type ListedFile, listedFiles } from './listed-file.js';
 import { messageJson, messageLine } from './message.js';
 import { count } from './option-values.js';
-import { ask, newRequestId, type RangeOptions, rangeOf, silenceOf, withRange } from './request-options.js';
+import {
+  askWithTime,
+  newRequestId,
+  type RangeOptions,
+  rangeOf,
+  silenceOf,
+  withRange,
+} from './request-options.js';
 import { messagesSoFar, summaryLines } from './summary.js';
 import { verb } from './verb.js';
 
@@ -37,14 +44,16 @@ export const searchVerb = verb<SearchOptions>({
     try {
       let printed = 0;
       const request = { ...rangeOf(options), topic, limit };
-      const result = await ask({ ...options, id }, 'search', request, (message) => {
+      const asked = { ...options, id };
+      const { result, wall } = await askWithTime(asked, 'search', request, terminal, (message, wall) => {
         printed++;
-        terminal.out(json ? messageJson(message) : messageLine(message));
+        terminal.out(json ? messageJson(message, wall) : messageLine(message, wall));
         terminal.progress(() => messagesSoFar(printed));
       });
       const files = result.files as readonly ListedFile[];
       if (json) terminal.err(JSON.stringify(result));
-      else for (const line of [...summaryLines(result), ...listedFiles(files)]) terminal.err(line);
+      else
+        for (const line of [...summaryLines(result, wall), ...listedFiles(files, wall)]) terminal.err(line);
       await reception?.files(files, (file) =>
         terminal.err(json ? JSON.stringify({ file }) : `received ${file.path}, verified`),
       );

@@ -1,4 +1,4 @@
-import { type App, createApp } from '../app.js';
+import { type App, createApp } from '../app/app.js';
 import { asKnown } from '../errors.js';
 import { createLog, type Logger } from '../log.js';
 import { type ConfigOptions, configOf, withConfig } from './config-options.js';

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { App } from '../app.js';
+import type { App } from '../app/app.js';
 import { ofThem } from './quantity-text.js';
 
 /** Of a stop, as a supervisor would wait. */

@@ -1,58 +1,9 @@
 import { Both } from '../both.js';
 import { MqttStreamError } from '../errors.js';
-import { encodeSource, type Source } from '../ring/source.js';
-import { encodeProperties, type KeptProperties } from './properties.js';
+import { KnownPublisher, type Lane, Lanes } from './lanes.js';
+import { encodeProperties } from './properties.js';
+import type { Publication, Publisher } from './publication.js';
 import type { Stream } from './stream.js';
-
-/** A message as it comes from the broker. */
-export interface Publication {
-  readonly topic: string;
-  /** The topic in UTF-8, and what is remembered of it for those that come soon after on the same topic. */
-  readonly known: { readonly utf8: Uint8Array; memo: unknown };
-  /** Its payload is `payloadAt..payloadEnd` of this: there is no view of it, which would cost as much as the copy. */
-  readonly payloadBuffer: Uint8Array;
-  readonly payloadAt: number;
-  readonly payloadEnd: number;
-  readonly qos: number;
-  readonly retain: boolean;
-  readonly properties?: KeptProperties | undefined;
-}
-
-/** A publisher, with what is known of its topics. */
-export interface Publisher {
-  readonly clientId: string | null;
-}
-
-/** What all messages of one publisher on one topic have in common. */
-class Lane {
-  readonly publisher: KnownPublisher;
-  readonly source: Source;
-  readonly streams: readonly Stream[];
-  readonly epoch: number;
-
-  constructor(publisher: KnownPublisher, source: Source, streams: readonly Stream[], epoch: number) {
-    this.publisher = publisher;
-    this.source = source;
-    this.streams = streams;
-    this.epoch = epoch;
-  }
-}
-
-class KnownPublisher implements Publisher {
-  /** Of topics that others publish on, too; otherwise the topic remembers the lane. */
-  readonly lanes = new Map<string, Lane>();
-  /** Of the topics of these. */
-  characters = 0;
-  /** Messages of it that wait. */
-  waiting = 0;
-  readonly clientId: string | null;
-  readonly utf8: Uint8Array | null;
-
-  constructor(clientId: string | null) {
-    this.clientId = clientId;
-    this.utf8 = clientId === null ? null : Buffer.from(clientId, 'utf8');
-  }
-}
 
 interface Waiting {
   readonly publisher: KnownPublisher;
@@ -68,28 +19,14 @@ interface Waiting {
 /** Messages of one publisher that are admitted in a row while others wait: a wait costs as much as several messages. */
 const MOST_PASSES = 64;
 
-/** Where nobody wants it. */
-const NO_SOURCE: Source = {
-  hasClient: false,
-  head: new Int32Array(0),
-  topicBytes: 0,
-  clientBytes: 0,
-  hash: 0,
-};
-
-/** Of the topics whose lanes are kept for one publisher; random topics empty its map, they do not fill the memory. */
-const MOST_CHARACTERS = 512 * 1024;
-/** What a lane counts besides its topic. */
-const LANE_CHARACTERS = 32;
-
 /**
  * Copies every message into the rings of all streams that want it. Which these are is remembered for each
  * topic and publisher; adding or removing a stream makes that void. It is what the broker knows as its `Capture`.
  */
 export class Exchange {
   readonly #streams = new Map<string, Stream>();
+  readonly #lanes = new Lanes(this.#streams);
   readonly #onFlushFailed: (stream: string, error: unknown) => void;
-  #epoch = 0;
   /** In the order in which they came. */
   readonly #waiting = new Set<Waiting>();
   /** The message whose turn it is: all others that wait are behind it. */
@@ -110,14 +47,14 @@ export class Exchange {
   add(stream: Stream): void {
     if (this.#streams.has(stream.name)) throw new MqttStreamError('STREAM_EXISTS', [stream.name]);
     this.#streams.set(stream.name, stream);
-    this.#epoch++;
+    this.#lanes.renew();
   }
 
   /** Captures no more for a stream. Messages that wait for it go on without it. */
   remove(name: string): Stream {
     const stream = this.get(name);
     this.#streams.delete(name);
-    this.#epoch++;
+    this.#lanes.renew();
     // Later: perhaps it was a message being admitted that made somebody call this.
     queueMicrotask(() => this.admitWaiting());
     return stream;
@@ -149,7 +86,7 @@ export class Exchange {
   }
 
   admit(publisher: Publisher, publication: Publication): boolean {
-    const lane = this.#laneOf(publisher as KnownPublisher, publication);
+    const lane = this.#lanes.of(publisher as KnownPublisher, publication);
     this.#lane = lane;
     if (lane.streams.length === 0) return true;
     this.#props = encodeProperties(publication.properties);
@@ -234,7 +171,7 @@ export class Exchange {
 
   /** The streams that a message has to wait for: without room, or with others before it. */
   #obstacles({ publisher, publication }: Waiting, isBehind: (stream: Stream) => boolean): Stream[] {
-    const { source, streams } = this.#laneOf(publisher, publication);
+    const { source, streams } = this.#lanes.of(publisher, publication);
     const propsBytes = encodeProperties(publication.properties)?.length ?? 0;
     const payloadBytes = publication.payloadEnd - publication.payloadAt;
     return streams.filter(
@@ -251,37 +188,5 @@ export class Exchange {
 
   #flushFull(stream: Stream): void {
     stream.sink.flush('full').catch((error: unknown) => this.#onFlushFailed(stream.name, error));
-  }
-
-  #laneOf(publisher: KnownPublisher, { topic, known }: Publication): Lane {
-    const { memo } = known;
-    if (memo instanceof Lane && memo.epoch === this.#epoch) {
-      return memo.publisher === publisher ? memo : this.#laneBesides(publisher, topic, known);
-    }
-    const lane = this.#newLane(publisher, topic, known.utf8);
-    known.memo = lane;
-    return lane;
-  }
-
-  /** The lane of a publisher on a topic that remembers that of another one, who may be gone: the last comer's is. */
-  #laneBesides(publisher: KnownPublisher, topic: string, known: Publication['known']): Lane {
-    const own = publisher.lanes.get(topic);
-    if (own !== undefined && own.epoch === this.#epoch) return own;
-    const lane = this.#newLane(publisher, topic, known.utf8);
-    known.memo = lane;
-    if (own === undefined) publisher.characters += topic.length + LANE_CHARACTERS;
-    if (publisher.characters > MOST_CHARACTERS) {
-      publisher.lanes.clear();
-      publisher.characters = topic.length + LANE_CHARACTERS;
-    }
-    publisher.lanes.set(topic, lane);
-    return lane;
-  }
-
-  #newLane(publisher: KnownPublisher, topic: string, utf8: Uint8Array): Lane {
-    const streams: Stream[] = [];
-    for (const stream of this.#streams.values()) if (stream.wants(topic)) streams.push(stream);
-    const source = streams.length === 0 ? NO_SOURCE : encodeSource(utf8, publisher.utf8);
-    return new Lane(publisher, source, streams, this.#epoch);
   }
 }

@@ -5,7 +5,9 @@ import type { Source } from '../ring/source.js';
 import { RingWriter } from '../ring/writer.js';
 import { topicMatcher } from '../topics.js';
 import { type Gap, type GapReason, Gaps } from './gaps.js';
+import { GivenUp } from './given-up.js';
 import type { Safety } from './safety.js';
+import { StreamStats } from './stream-stats.js';
 
 export type WhenFull = 'flush' | 'drop-oldest' | 'reject' | 'return';
 
@@ -29,43 +31,6 @@ export interface StreamFollower {
   captured(): void;
   /** Messages moved from the ring to a file, or were lost on the way. */
   written(): void;
-}
-
-/** Counters of a stream since the start of the process. */
-export class StreamStats {
-  captured = 0;
-  capturedBytes = 0;
-  /** Captured, then overwritten before it was recorded, or lost with the recorder. */
-  dropped = 0;
-  /** Routed but not captured: the ring was full. */
-  refused = 0;
-  /** Routed but not captured: larger than the ring. */
-  tooLarge = 0;
-  flushes = 0;
-  flushSeconds = 0;
-  flushFailures = 0;
-  rowsWritten = 0;
-  bytesWritten = 0;
-  /** Files that others were made of. */
-  filesMerged = 0;
-  /** Bytes of the files made of others. */
-  bytesMerged = 0;
-  mergeFailures = 0;
-  journalBytes = 0;
-  journalSyncs = 0;
-  /** More was written than may be. */
-  overBudget = false;
-  /** To make room on a full disk. */
-  deletedFiles = 0;
-  deletedRows = 0;
-}
-
-/** Messages that follow each other in the ring: their sequences and keys, the last one included. */
-interface Run {
-  from: number;
-  to: number;
-  start: number;
-  end: number;
 }
 
 const NO_SINK: Sink = { captured: () => {}, flush: () => Promise.resolve() };
@@ -95,13 +60,7 @@ export class Stream {
   waiting = 0;
   /** Where the ring was at the last refusal of each kind: those with nothing captured between them are one gap. */
   readonly #refusedAt = new Map<GapReason, number>();
-  /** The message given up last, and whether the recorder had taken it over. */
-  #givenUp = Number.NaN;
-  #givenUpTaken = false;
-  /** Overwritten, but the recorder has them. Ascending. */
-  #beingWritten: Run[] = [];
-  /** Overwritten, and in the journal of a recorder that has ended. Ascending. */
-  #beingRecovered: Run[] = [];
+  readonly #givenUp: GivenUp;
 
   constructor(options: StreamOptions, gaps = new Gaps()) {
     this.name = options.name;
@@ -109,6 +68,7 @@ export class Stream {
     this.options = options;
     this.holdsPublishers = this.#wouldHold();
     this.ring = new RingWriter(allocateRing(options.ring.messages, options.ring.bytes));
+    this.#givenUp = new GivenUp(this.ring, gaps, this.stats);
     this.#include = options.topics.map(topicMatcher);
     this.#exclude = options.exclude.map(topicMatcher);
   }
@@ -160,7 +120,7 @@ export class Stream {
         this.#refused(key, 'rejected');
         return false;
       }
-      ring.makeRoom(source, propsBytes, payloadBytes, this.#giveUp);
+      ring.makeRoom(source, propsBytes, payloadBytes, this.#givenUp.add);
     }
     ring.append(key, source, qos, retain, props, payload, start, end);
     stats.captured++;
@@ -188,21 +148,12 @@ export class Stream {
     this.ring.commit(upTo);
     this.gaps.settle(lastKey);
     this.safety?.reached(upTo);
-    this.#beingWritten = this.#beingWritten.filter(({ to }) => to >= upTo);
-    const [first] = this.#beingWritten;
-    if (first === undefined || first.from >= upTo) return;
-    first.from = upTo;
-    first.start = lastKey + 1;
+    this.#givenUp.committed(upTo, lastKey);
   }
 
   /** The recorder has lost what it had taken over. What the ring still holds it will take again. */
   recorderLost(): void {
-    for (const run of this.#beingWritten) {
-      const gap = gapOf(run, 'lost');
-      this.stats.dropped += gap.messages;
-      this.gaps.insert(gap);
-    }
-    this.#beingWritten = [];
+    this.#givenUp.lost();
   }
 
   /**
@@ -210,26 +161,20 @@ export class Stream {
    * later. `complete`: all of it is there; otherwise nobody knows what is.
    */
   recorderReplaced(complete: boolean): void {
-    if (complete) this.#beingRecovered.push(...this.#beingWritten);
-    else if (this.#beingWritten.length > 0) {
-      for (const { start, end } of this.#beingWritten)
-        this.gaps.insert({ start, end, messages: null, reason: 'unknown' });
-      // Who waits for one of these would be told by the next recorder that all before its own messages is safe.
+    // Who waits for one of these would be told by the next recorder that all before its own messages is safe.
+    if (!this.#givenUp.replaced(complete))
       this.safety?.giveUp(new MqttStreamError('CAPTURE_STOPPED', [this.name]));
-    }
-    this.#beingWritten = [];
   }
 
   /** All that was left in a journal is in files. */
   restored(): void {
-    this.#beingRecovered = [];
+    this.#givenUp.restored();
   }
 
   gapsWithin(ranges: readonly KeyRange[]): Gap[] {
-    const open = [
-      ...this.#beingWritten.map((run) => gapOf(run, 'being-written')),
-      ...this.#beingRecovered.map((run) => gapOf(run, 'being-recovered')),
-    ].filter((gap) => ranges.some(({ start, end }) => gap.start <= end && gap.end >= start));
+    const open = this.#givenUp
+      .open()
+      .filter((gap) => ranges.some(({ start, end }) => gap.start <= end && gap.end >= start));
     const gaps = this.gaps.within(ranges);
     if (this.recovering) {
       for (const [i, gap] of gaps.entries())
@@ -267,26 +212,4 @@ export class Stream {
     this.gaps.add(key, reason, this.#refusedAt.get(reason) === this.ring.written);
     this.#refusedAt.set(reason, this.ring.written);
   }
-
-  readonly #giveUp = (key: number, taken: boolean): void => {
-    // The ring has moved on behind it.
-    const sequence = this.ring.reusable - 1;
-    const follows = sequence === this.#givenUp + 1 && taken === this.#givenUpTaken;
-    this.#givenUp = sequence;
-    this.#givenUpTaken = taken;
-    const run = this.#beingWritten.at(-1);
-    if (!taken) {
-      this.stats.dropped++;
-      this.gaps.add(key, 'dropped', follows);
-    } else if (follows && run !== undefined) {
-      run.to = sequence;
-      run.end = key;
-    } else {
-      this.#beingWritten.push({ from: sequence, to: sequence, start: key, end: key });
-    }
-  };
-}
-
-function gapOf({ from, to, start, end }: Run, reason: GapReason): Gap & { messages: number } {
-  return { start, end, messages: to + 1 - from, reason };
 }

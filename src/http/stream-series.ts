@@ -1,5 +1,5 @@
 import type { Stream } from '../exchange/stream.js';
-import type { RecoveryReport, StreamStatus } from '../stream-status.js';
+import type { StreamStatus } from '../streams/status.js';
 import type { Series } from './series.js';
 
 /** A stream at the moment of a scrape. */
@@ -8,7 +8,7 @@ export interface StreamNow {
   readonly files: StreamStatus['files'];
   /** Its last file could not be written. */
   readonly failing: boolean;
-  readonly recovery: RecoveryReport;
+  readonly recovery: StreamStatus['recovery'];
 }
 
 /** Counters count since the start of the process. */

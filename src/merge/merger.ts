@@ -1,7 +1,7 @@
 import type { Catalog } from '../catalog/catalog.js';
 import type { FileEntry } from '../catalog/entry.js';
 import { Backoff } from '../recorder/backoff.js';
-import type { Compression } from '../recorder/parquet.js';
+import type { Compression } from '../recorder/files/parquet.js';
 import { type MergeLimits, nextMerge } from './plan.js';
 import { productsOf } from './product.js';
 import type { MergeJob, MergeReport } from './protocol.js';

@@ -7,12 +7,12 @@ import { textOf } from '../errors.js';
 import { messagesOf } from '../query/batch.js';
 import { scanFile } from '../query/file-scan.js';
 import { Batch } from '../recorder/batch.js';
-import { type Disk, syncFolder } from '../recorder/disk.js';
-import { FileWriter, type Sealing } from '../recorder/file.js';
-import { fileMetadata } from '../recorder/metadata.js';
-import { type Encoder, isPoison } from '../recorder/parquet.js';
+import { type Disk, syncPath } from '../recorder/disk.js';
+import { fileMetadata } from '../recorder/files/metadata.js';
+import { type Encoder, isPoison } from '../recorder/files/parquet.js';
+import { arrowTable } from '../recorder/files/table.js';
+import { FileWriter, type Sealing } from '../recorder/files/writer.js';
 import type { Room } from '../recorder/room.js';
-import { arrowTable } from '../recorder/table.js';
 import { isEncrypted, seqOf } from './product.js';
 import type { MergeJob, MergeReport } from './protocol.js';
 import { RowWriter } from './rows.js';
@@ -101,7 +101,7 @@ function write(context: MergeContext, job: MergeJob, batch: Batch, footers: read
   const bytes = encoder.encode(arrowTable(batch.columns()), compression, metadata);
   room.claim(bytes.length + LEFT);
   // What the sources were made of is deleted, and has to be so after a power cut: this file will not name it.
-  syncFolder(disk, join(dataDir, dirname(sources[0].path)));
+  syncPath(disk, join(dataDir, dirname(sources[0].path)));
   return new FileWriter(disk, dataDir, stream).write(
     label,
     bytes,

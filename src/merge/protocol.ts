@@ -1,7 +1,7 @@
 /** What the broker's thread and the one that merges files say to each other. */
 import type { FileEntry } from '../catalog/entry.js';
-import type { CommittedFile } from '../recorder/file.js';
-import type { Compression } from '../recorder/parquet.js';
+import type { Compression } from '../recorder/files/parquet.js';
+import type { CommittedFile } from '../recorder/files/writer.js';
 import type { RecorderModules } from '../recorder/protocol.js';
 import type { NamedKey } from '../seal/keyring.js';
 

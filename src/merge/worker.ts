@@ -2,7 +2,7 @@
 import * as fs from 'node:fs/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { Room } from '../recorder/room.js';
-import { loadParts } from '../recorder/stand-ins.js';
+import { loadDisk, loadEncoder } from '../recorder/stand-ins.js';
 import { Keyring } from '../seal/keyring.js';
 import { yieldToOthers } from '../thread-priority.js';
 import { merge } from './merging.js';
@@ -13,7 +13,8 @@ const { dataDir, version, nice, reserve, keys, sentOpen, modules } = workerData 
 const remark = yieldToOthers(nice);
 if (remark !== null) process.emitWarning(remark);
 
-const { disk, encoder } = await loadParts(modules);
+const disk = await loadDisk(modules);
+const encoder = await loadEncoder(modules);
 const sealing = { keyring: new Keyring(keys), sentOpen };
 const context = { dataDir, version, fs, disk, room: new Room(disk, dataDir, reserve), encoder, sealing };
 

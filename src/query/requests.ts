@@ -1,73 +1,18 @@
 import { setMaxListeners } from 'node:events';
 import type { Audit } from '../audit.js';
-import type { Catalog } from '../catalog/catalog.js';
-import type { FileEntry, KeyRange } from '../catalog/entry.js';
-import { asKnown, type ErrorCode, MqttStreamError } from '../errors.js';
-import type { RingWriter } from '../ring/writer.js';
+import { asKnown, MqttStreamError } from '../errors.js';
 import { topicTail } from '../topics.js';
-import type { FileReader } from './file-reader.js';
-import { gapsOfAnswer, type QueriedGap } from './gaps.js';
-import type { Outlet } from './outlet.js';
-import { type Pace, type Replayed, type ReplayOrder, replay, unlessAborted } from './replay.js';
-import {
-  type FilesRequest,
-  parseRequest,
-  type ReplayRequest,
-  type Request,
-  type RequestOp,
-  requestId,
-  type SearchRequest,
-} from './request.js';
-import type { SequenceParts } from './sequence.js';
-import type { Transfers } from './transfers.js';
+import { type AnswerParts, Answers, type Rights } from './answers.js';
+import { unlessAborted } from './replay.js';
+import { parseRequest, type Request, type RequestOp, requestId } from './request.js';
+import type { Result } from './result.js';
 
-/** A stream as requests see it. */
-export interface QueriedStream {
-  readonly name: string;
-  /** Filters. */
-  readonly topics: readonly string[];
-  readonly ring: RingWriter;
-  gapsWithin(ranges: readonly KeyRange[]): QueriedGap[];
-}
-
-/** The clock as requests see it; microseconds. */
-export interface QueriedClock {
-  /** The next key. */
-  now(): number;
-  wallNow(): number;
-  /** The keys of a stretch of wall time. */
-  keysOf(start: number, end: number): KeyRange[];
-  /** What turns keys into wall time: `offset` is added to those from `from` on, until the next one. */
-  correctionsWithin(start: number, end: number): { from: number; offset: number }[];
-}
-
-export interface RequestParts {
-  readonly catalog: Catalog;
-  readonly reader: FileReader;
-  readonly transfers: Transfers;
-  readonly outlet: Outlet;
-  readonly pace: Pace;
-  /** Throws STREAM_NOT_FOUND. */
-  readonly stream: (name: string) => QueriedStream;
-  /** How a stream is: JSON. */
-  readonly status: (stream: string) => object;
-  /** The file that the flush made; null if there was nothing to write. */
-  readonly flush: (stream: string) => Promise<FileEntry | null>;
-  readonly pathOf: (file: FileEntry) => string;
-  readonly hash: (file: FileEntry) => Promise<string>;
-  readonly clock: QueriedClock;
+export interface RequestsParts extends AnswerParts {
   /** Answers to all who subscribed to `$STREAM/result/<name>`, and to who asked. */
   readonly reply: (name: string, result: Result, asked: Asked) => void;
   readonly audit: Audit;
   /** Most requests answered at once. */
   readonly limit: number;
-}
-
-/** What who asks may do. */
-export interface Rights {
-  /** Whether the history of a topic, or of all that a filter matches. */
-  mayRead(filter: string): boolean;
-  mayPublish(topic: string): boolean;
 }
 
 /** A request as it came in. */
@@ -84,37 +29,21 @@ export interface Asked {
   readonly rights?: Rights;
 }
 
-export interface Result {
-  readonly id: string | null;
-  readonly op: string;
-  readonly ok: boolean;
-  readonly stream?: string;
-  readonly messages?: Replayed & { topic: string };
-  readonly files?: readonly object[];
-  readonly gaps?: readonly object[];
-  readonly status?: object;
-  /** Where the wall time that was asked for is not key time: what turns the keys of the answer into wall time. */
-  readonly corrections?: readonly object[];
-  /** There may be more, on topics that who asks may not read. */
-  readonly restricted?: true;
-  /** There may be more, in so many files that were not loaded yet when the answer began. */
-  readonly loading?: { readonly files: number };
-  readonly error?: { code: ErrorCode; message: string };
-}
-
 /** Bytes of a request that are written down. */
 const MOST_AUDITED = 1024;
 const OPS: readonly string[] = ['search', 'replay', 'flush', 'files', 'status'] satisfies RequestOp[];
 
 /** Answers what clients ask on `$STREAM/...`: always with a result, never by closing a connection. */
 export class Requests {
-  readonly #parts: RequestParts;
+  readonly #parts: RequestsParts;
+  readonly #answers: Answers;
   readonly #running = new Set<string>();
   readonly #stopping = new AbortController();
   #idle: (() => void) | null = null;
 
-  constructor(parts: RequestParts) {
+  constructor(parts: RequestsParts) {
     this.#parts = parts;
+    this.#answers = new Answers(parts, this.#stopping.signal);
     // One a request, and one more for each that waits for its subscribers.
     setMaxListeners(0, this.#stopping.signal);
   }
@@ -172,169 +101,10 @@ export class Requests {
     if (this.#running.has(request.id)) throw new MqttStreamError('REQUEST_ID_BUSY', [id]);
     this.#running.add(request.id);
     try {
-      return await unlessAborted(this.#perform(request, asked.rights), this.#stopping.signal);
+      return await unlessAborted(this.#answers.to(request, asked.rights), this.#stopping.signal);
     } finally {
       this.#running.delete(request.id);
       if (this.#running.size === 0) this.#idle?.();
     }
   }
-
-  async #perform(request: Request, rights: Rights | undefined): Promise<Result> {
-    const stream = this.#parts.stream(request.stream);
-    // What is whole, as a file is, is for those only who may read everything in it.
-    const mayRead = (filter: string) => rights?.mayRead(filter) ?? true;
-    const readsAll = stream.topics.every(mayRead);
-    const answer = { id: request.id, op: request.op, ok: true, stream: stream.name };
-    switch (request.op) {
-      case 'flush': {
-        const file = await this.#parts.flush(stream.name);
-        return { ...answer, files: file === null ? [] : [await this.#described(file, null)] };
-      }
-      case 'status':
-        return { ...answer, status: this.#parts.status(stream.name) };
-      case 'files': {
-        if (!readsAll) throw new MqttStreamError('REQUEST_DENIED', [`read all of stream "${stream.name}"`]);
-        const ranges = this.#keys(request);
-        const files = this.#parts.catalog.files(stream.name, ranges);
-        const gaps = stream.gapsWithin(ranges);
-        const loading = this.#loading(stream, ranges);
-        const described = await this.#whilePinned(files, null);
-        return { ...answer, files: described, gaps, ...this.#timing(request), ...loading };
-      }
-      case 'replay':
-        return {
-          ...answer,
-          ...(await this.#replayed(stream, request, request.rate, readsAll ? null : mayRead)),
-        };
-      case 'search':
-        if (readsAll) return { ...answer, ...(await this.#search(stream, request)) };
-        return { ...answer, ...(await this.#replayed(stream, request, 0, mayRead)) };
-    }
-  }
-
-  /** Everything by message. `mayRead`: of what who asks may not read, nothing; null: there is nothing of that. */
-  async #replayed(
-    stream: QueriedStream,
-    request: SearchRequest | ReplayRequest,
-    rate: number,
-    mayRead: Rights['mayRead'] | null,
-  ): Promise<Partial<Result>> {
-    const ranges = this.#keys(request);
-    const seen: QueriedGap[] = [];
-    const loading = this.#loading(stream, ranges);
-    const messages = await this.#replay(stream, { ...request, ranges, rate }, seen, mayRead);
-    const gaps = gapsOfAnswer(seen, stream.gapsWithin(ranges));
-    const restricted = mayRead !== null && (request.topic === null || !mayRead(request.topic));
-    const more = { ...this.#timing(request), ...(restricted ? { restricted } : {}), ...loading };
-    return { messages, files: [], gaps, ...more };
-  }
-
-  /** By file what is in a committed file, by message what is not: as it is in this turn, whatever happens later. */
-  async #search(stream: QueriedStream, request: SearchRequest): Promise<Partial<Result>> {
-    const { catalog, transfers } = this.#parts;
-    const ranges = this.#keys(request);
-    const seen = stream.gapsWithin(ranges);
-    const uncommitted = overlap(ranges, uncommittedKeys(stream.ring));
-    const files = catalog.files(stream.name, ranges);
-    const loading = this.#loading(stream, ranges);
-    const described = await this.#whilePinned(files, request.id, () =>
-      transfers.order(request.id, stream.name, files),
-    );
-    const messages = await this.#replay(stream, { ...request, ranges: uncommitted, rate: 0 }, seen, null);
-    const gaps = gapsOfAnswer(seen, stream.gapsWithin(ranges));
-    return { messages, files: described, gaps, ...this.#timing(request), ...loading };
-  }
-
-  /** What an answer that begins in this turn may miss; nothing, if all files of its ranges are loaded. */
-  #loading(stream: QueriedStream, ranges: readonly KeyRange[]): Pick<Result, 'loading'> {
-    const files = this.#parts.catalog.loading(stream.name, ranges);
-    return files === 0 ? {} : { loading: { files } };
-  }
-
-  async #replay(
-    stream: QueriedStream,
-    order: ReplayOrder,
-    seen: QueriedGap[],
-    mayRead: Rights['mayRead'] | null,
-  ): Promise<Replayed & { topic: string }> {
-    const { catalog, outlet, pace, pathOf, reader } = this.#parts;
-    const onPassed = (keys: KeyRange) => seen.push(...stream.gapsWithin([keys]));
-    const parts: SequenceParts = {
-      stream: stream.name,
-      ring: stream.ring,
-      catalog,
-      reader,
-      pathOf,
-      mayRead,
-      onPassed,
-    };
-    const result = await replay(parts, order, outlet, pace, this.#stopping.signal);
-    return { ...result, topic: `MQfile/${order.id}` };
-  }
-
-  /** Call it in the turn in which the catalogue named the files. `then`: what else needs them to stay. */
-  async #whilePinned(
-    files: readonly FileEntry[],
-    requestId: string | null,
-    then: () => void = () => {},
-  ): Promise<object[]> {
-    const unpin = this.#parts.transfers.pin(files);
-    try {
-      const described = await Promise.all(files.map((file) => this.#described(file, requestId)));
-      then();
-      return described;
-    } finally {
-      unpin();
-    }
-  }
-
-  async #described(file: FileEntry, requestId: string | null): Promise<object> {
-    const sha256 = file.sha256 ?? (await this.#parts.hash(file));
-    const { name, bytes } = this.#parts.transfers.offered(file);
-    const { rows, firstKey, lastKey } = file;
-    const described = { name, bytes, sha256, rows, firstKey, lastKey };
-    return requestId === null ? described : { ...described, topic: `ParquetFile/${requestId}/${name}` };
-  }
-
-  /** The ranges of a request as keys: ascending, disjoint, and none of later than now: nobody chases what comes in. */
-  #keys({ ranges, time }: SearchRequest | ReplayRequest | FilesRequest): KeyRange[] {
-    const { clock } = this.#parts;
-    const keys = time === 'key' ? ranges : ranges.flatMap(({ start, end }) => clock.keysOf(start, end));
-    return overlap(joined(keys), { start: 0, end: clock.now() });
-  }
-
-  #timing(request: SearchRequest | ReplayRequest | FilesRequest): Pick<Result, 'corrections'> {
-    if (request.time === 'key') return {};
-    const keys = this.#keys(request);
-    if (keys.length === 0) return {};
-    const corrections = this.#parts.clock.correctionsWithin(keys[0].start, keys.at(-1)!.end);
-    return corrections.some(({ offset }) => offset !== 0) ? { corrections } : {};
-  }
-}
-
-/** The keys of all messages that are in no file; null if there are none. */
-function uncommittedKeys(ring: RingWriter): KeyRange | null {
-  if (ring.reusable === ring.written) return null;
-  const { keys, mask } = ring.memory;
-  return { start: keys[ring.reusable & mask], end: keys[(ring.written - 1) & mask] };
-}
-
-function overlap(ranges: readonly KeyRange[], bounds: KeyRange | null): KeyRange[] {
-  if (bounds === null) return [];
-  return ranges
-    .map(({ start, end }) => ({ start: Math.max(start, bounds.start), end: Math.min(end, bounds.end) }))
-    .filter(({ start, end }) => start <= end);
-}
-
-function joined(ranges: readonly KeyRange[]): KeyRange[] {
-  const result: KeyRange[] = [];
-  for (const range of [...ranges].sort((a, b) => a.start - b.start)) {
-    const last = result.at(-1);
-    if (last !== undefined && range.start <= last.end + 1) {
-      result[result.length - 1] = { start: last.start, end: Math.max(last.end, range.end) };
-    } else {
-      result.push(range);
-    }
-  }
-  return result;
 }

@@ -24,7 +24,7 @@ export interface SequenceParts {
   readonly pathOf: (file: FileEntry) => string;
   /** Whether a message on this topic is for who asks; null: every one is. */
   readonly mayRead: ((topic: string) => boolean) | null;
-  /** Told which keys are passed over now because they are in no file and no longer in the ring. */
+  /** Told which keys are passed over now because they are in no file, or not yet, and no longer in the ring. */
   readonly onPassed?: (keys: KeyRange) => void;
 }
 
@@ -46,6 +46,7 @@ export async function* sequence(
     if (next < ringStart) {
       const file = catalog.first(stream, { start: next, end: range.end });
       if (file !== undefined && file.firstKey < ringStart) {
+        if (file.firstKey > next) onPassed?.({ start: next, end: file.firstKey - 1 });
         const end = Math.min(file.lastKey, range.end);
         yield* fileMessages(parts, file, { start: next, end }, topic);
         next = file.lastKey + 1;

@@ -34,7 +34,7 @@ export interface BatchColumns {
   readonly payload: BinaryView;
 }
 
-/** The rows of one file to be, in Arrow's layout. Its buffers serve one file after another. */
+/** The rows of one file to be, in Arrow's layout, in shared memory: another thread makes the file. Its buffers serve one file after another. */
 export class Batch {
   #rows = 0;
   #rawBytes = 0;

@@ -33,9 +33,10 @@ export class Capacity {
   }
 }
 
-/** A copy with room for `length` elements, keeping what fits. */
+/** A copy in shared memory with room for `length` elements, keeping what fits. */
 export function resized<T extends Uint8Array | Int32Array | Uint32Array>(array: T, length: number): T {
-  const copy = new (array.constructor as new (length: number) => T)(length);
+  const type = array.constructor as (new (shared: SharedArrayBuffer) => T) & { BYTES_PER_ELEMENT: number };
+  const copy = new type(new SharedArrayBuffer(length * type.BYTES_PER_ELEMENT));
   copy.set(array.subarray(0, length));
   return copy;
 }

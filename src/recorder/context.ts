@@ -1,6 +1,6 @@
 import type { Disk } from './disk.js';
-import type { Sealing } from './file.js';
-import type { Encoder } from './parquet.js';
+import type { Files } from './files/job.js';
+import type { Sealing } from './files/writer.js';
 import type { RecordedStream, Report } from './protocol.js';
 import type { Room } from './room.js';
 import type { Timeline } from './timeline.js';
@@ -9,10 +9,8 @@ import type { Timeline } from './timeline.js';
 export interface RecorderContext {
   readonly disk: Disk;
   readonly room: Room;
-  readonly encoder: Encoder;
+  readonly files: Files;
   readonly dataDir: string;
-  readonly bootId: string;
-  readonly version: string;
   readonly timeline: Timeline;
   readonly sealing: Sealing;
   /** Monotonic, milliseconds. */

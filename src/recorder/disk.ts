@@ -35,8 +35,8 @@ export interface Disk {
   free(path: string): number;
 }
 
-/** Makes the names in a folder survive a power cut. */
-export function syncFolder(disk: Disk, path: string): void {
+/** Makes what was written to a file, or the names in a folder, survive a power cut. */
+export function syncPath(disk: Disk, path: string): void {
   const file = disk.open(path, 'r');
   try {
     disk.sync(file);

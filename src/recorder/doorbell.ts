@@ -10,10 +10,15 @@
 const WAKE = 0;
 const SLEEPING = 1;
 
-/** The broker's side. */
+/** The side of those who call: the broker's thread, and the one that makes files. */
 export class Doorbell {
-  readonly shared = new SharedArrayBuffer(8);
-  readonly #words = new Int32Array(this.shared);
+  readonly shared: SharedArrayBuffer;
+  readonly #words: Int32Array;
+
+  constructor(shared = new SharedArrayBuffer(8)) {
+    this.shared = shared;
+    this.#words = new Int32Array(shared);
+  }
 
   /** After every append: ~10 ns while the recorder is awake. */
   ring(): void {

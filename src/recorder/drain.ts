@@ -20,7 +20,7 @@ export interface DrainLimits {
 /** Moves messages from a ring to a batch. */
 export class Drain {
   readonly #reader: RingReader;
-  readonly #batch: Batch;
+  #batch: Batch;
   readonly #parts = emptyParts();
   #position: number;
   #limited = false;
@@ -70,7 +70,13 @@ export class Drain {
     return pressureOf(this.#reader.memory, messages, this.#endOffset - this.#firstOffset);
   }
 
-  /** The batch was emptied or its limits have changed. */
+  /** Goes on with another batch, which is empty. */
+  fill(batch: Batch): void {
+    this.#batch = batch;
+    this.resume();
+  }
+
+  /** The limits have changed. */
   resume(): void {
     this.#limited = false;
   }

@@ -1,8 +1,6 @@
-import { textOf } from '../errors.js';
 import type { RecorderContext } from './context.js';
 import { DigestQueue } from './digest.js';
 import type { Bed } from './doorbell.js';
-import { isPoison } from './parquet.js';
 import type { Control, Request } from './protocol.js';
 import { StreamRecording } from './stream.js';
 
@@ -25,6 +23,9 @@ export class RecorderLoop {
   readonly #context: LoopContext;
   readonly #streams = new Map<string, StreamRecording>();
   readonly #digests: DigestQueue;
+  /** Streams that come to their end, and which request wants it; null: the stop. */
+  readonly #ending = new Map<StreamRecording, number | null>();
+  #stopping = false;
   #ended = false;
   #lastWork = Number.NEGATIVE_INFINITY;
   #lastWait = 0;
@@ -36,24 +37,22 @@ export class RecorderLoop {
 
   run(): void {
     this.#context.post({ kind: 'ready' });
-    try {
-      while (!this.#ended) this.turn();
-    } catch (error) {
-      if (!isPoison(error)) throw error;
-      this.#context.post({ kind: 'poisoned', error: textOf(error) });
-    }
+    while (!this.#ended) this.turn();
   }
 
   /** Does what there is to do, or waits once. */
   turn(): void {
-    const { bed, now, receive } = this.#context;
+    const { bed, files, now, receive } = this.#context;
     const mark = bed.mark();
-    for (let control = receive(); control !== undefined; control = receive()) {
-      this.#obey(control);
-      if (this.#ended) return;
-    }
+    for (let control = receive(); control !== undefined; control = receive()) this.#obey(control);
+    files.collect();
     let worked = false;
     for (const stream of this.#streams.values()) if (stream.step()) worked = true;
+    for (const [stream, id] of this.#ending) this.#end(stream, id);
+    if (this.#stopping && this.#ending.size === 0) {
+      this.#stop();
+      return;
+    }
     if (worked) this.#lastWork = now();
     if (!worked && !this.#digests.step()) this.#wait(mark);
   }
@@ -92,6 +91,9 @@ export class RecorderLoop {
       case 'retry':
         this.#streams.get(control.stream)?.retry();
         return;
+      case 'noted':
+        this.#streams.get(control.stream)?.noted();
+        return;
       case 'wrote':
         this.#streams.get(control.stream)?.wrote(control.bytes);
         return;
@@ -99,7 +101,10 @@ export class RecorderLoop {
         this.#digests.add(control);
         return;
       case 'stop':
-        this.#stop();
+        this.#stopping = true;
+        this.#context.room.openReserve();
+        this.#context.files.openReserve();
+        for (const stream of this.#streams.values()) this.#bringToEnd(stream, null);
         return;
       default:
         this.#serve(control);
@@ -114,23 +119,34 @@ export class RecorderLoop {
     } else if (request.kind === 'flush') {
       stream.request(id, request.reason);
     } else {
-      const error = stream.finish('request');
-      if (error !== null) {
-        this.#context.post({ kind: 'undone', id, error });
-      } else {
-        this.#streams.delete(request.stream);
-        this.#context.post({ kind: 'done', id, answer: null });
-      }
+      this.#bringToEnd(stream, id);
+    }
+  }
+
+  #bringToEnd(stream: StreamRecording, id: number | null): void {
+    stream.end(id === null ? 'shutdown' : 'request');
+    this.#ending.set(stream, id);
+  }
+
+  /** A stream goes once all of it is in files; if that fails, it stays. */
+  #end(stream: StreamRecording, id: number | null): void {
+    const end = stream.ended();
+    if (end === null) return;
+    this.#ending.delete(stream);
+    if (id === null) return;
+    if (end.error === null) {
+      this.#streams.delete(stream.name);
+      this.#context.post({ kind: 'done', id, answer: null });
+    } else {
+      stream.goOn();
+      this.#context.post({ kind: 'undone', id, error: end.error });
     }
   }
 
   #stop(): void {
-    const unwritten = [];
-    this.#context.room.openReserve();
-    for (const stream of this.#streams.values()) {
-      stream.finish('shutdown');
-      if (stream.unwritten() > 0) unwritten.push({ stream: stream.name, messages: stream.unwritten() });
-    }
+    const unwritten = [...this.#streams.values()]
+      .map((stream) => ({ stream: stream.name, messages: stream.unwritten() }))
+      .filter(({ messages }) => messages > 0);
     this.#digests.close();
     this.#context.post({ kind: 'stopped', unwritten });
     this.#ended = true;

@@ -1,5 +1,5 @@
 import type { NamedKey } from '../seal/keyring.js';
-import type { CommittedFile } from './file.js';
+import type { CommittedFile } from './files/writer.js';
 import type { FlushInfo, RecorderModules, Restored, StreamCount, Task } from './protocol.js';
 import type { Correction } from './timeline.js';
 
@@ -18,7 +18,7 @@ export interface RecorderOptions {
   readonly corrections: readonly Correction[];
   /** Of the program, for the files' metadata. */
   readonly version?: string;
-  /** Of the worker's thread. */
+  /** Of the thread that makes files. */
   readonly nice?: number;
   /** Bytes of the disk that are left free; 0 if left out. */
   readonly reserve?: number;

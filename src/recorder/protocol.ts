@@ -1,7 +1,7 @@
 import type { RingHandle } from '../ring/layout.js';
 import type { NamedKey } from '../seal/keyring.js';
-import type { CommittedFile } from './file.js';
-import type { Compression } from './parquet.js';
+import type { Compression } from './files/parquet.js';
+import type { CommittedFile } from './files/writer.js';
 import type { Correction } from './timeline.js';
 
 /**
@@ -48,7 +48,7 @@ export interface StreamCount {
   readonly messages: number;
 }
 
-/** What the worker is started with. */
+/** What the worker, and the thread that makes its files, are started with. */
 export interface WorkerStart {
   readonly dataDir: string;
   readonly bootId: string;
@@ -57,7 +57,7 @@ export interface WorkerStart {
   readonly corrections: readonly Correction[];
   readonly version: string;
   readonly doorbell: SharedArrayBuffer;
-  /** Of the thread, where the system has one for a thread. */
+  /** Of the thread that makes files, where the system has one for a thread. */
   readonly nice: number;
   readonly keys: readonly NamedKey[];
   /** Whether encrypted files are sent decrypted. */
@@ -67,7 +67,7 @@ export interface WorkerStart {
   readonly modules: RecorderModules;
 }
 
-/** URLs of modules that stand in for the disk (`DiskModule`) and the encoder (`EncoderModule`) in the worker. */
+/** URLs of modules that stand in for the disk (`DiskModule`) and the encoder (`EncoderModule`) in the recorder's threads. */
 export interface RecorderModules {
   readonly disk?: string;
   readonly encoder?: string;
@@ -75,18 +75,34 @@ export interface RecorderModules {
   readonly data?: unknown;
 }
 
+/** Numbers of a stream's files, as the broker's thread knows them. */
+export interface FileNumbers {
+  /** All below are known. */
+  readonly next: number;
+  /** Others that are known: they were there before those below them. */
+  readonly told: readonly number[];
+  /** Those from this on that are not known are of a thread that ended before it told; `Infinity`: there was none. */
+  readonly untoldFrom: number;
+}
+
+/** What a stream's thread keeps in the words of `AddControl.shared`: how many messages it took over and did not commit. */
+export const HELD = 0;
+/** The number of the first file that it made, or will make; 0: it does not know yet. */
+export const FIRST_NUMBER = 1;
+
 export type AddControl = {
   readonly kind: 'add';
   readonly stream: RecordedStream;
   readonly ring: RingHandle;
   /** The first message to take, as a whole sequence. */
   readonly from: number;
-  /** Number of the stream's next file. */
-  readonly seq: number;
+  readonly numbers: FileNumbers;
+  /** A thread before this one had the stream, and has ended. */
+  readonly again: boolean;
   /** Those with keys from this on, in a journal that was left, are in the ring. */
   readonly ringKey: number;
-  /** One Int32 that holds the number of messages taken over and not committed. */
-  readonly held: SharedArrayBuffer;
+  /** Two Int32: HELD and FIRST_NUMBER. */
+  readonly shared: SharedArrayBuffer;
 };
 
 /** Controls that are answered, by a report with the same id. */
@@ -108,6 +124,8 @@ export type Control =
   | { readonly kind: 'correct'; readonly corrections: readonly Correction[] }
   /** There may be room: what waits to be tried again is tried now. */
   | { readonly kind: 'retry'; readonly stream: string }
+  /** What `Restored` told to be missing is on the disk: segments that told it are not needed for that any more. */
+  | { readonly kind: 'noted'; readonly stream: string }
   /** So many bytes were written of the stream by others. */
   | { readonly kind: 'wrote'; readonly stream: string; readonly bytes: number }
   | { readonly kind: 'stop' };
@@ -127,7 +145,7 @@ export interface Restored {
   readonly file: CommittedFile | null;
   /** Bytes that were no whole block. */
   readonly torn: number;
-  /** It was no segment, and was set aside. */
+  /** It was no segment, or was changed, or rows that came before it are missing. */
   readonly unreadable: boolean;
   /** Segments that are not read yet; 0: this was the last one, or there was none. */
   readonly left: number;
@@ -168,5 +186,4 @@ export type Report =
   | { readonly kind: 'budget'; readonly stream: string; readonly exhausted: boolean }
   | { readonly kind: 'done'; readonly id: number; readonly answer: Answer }
   | { readonly kind: 'undone'; readonly id: number; readonly error: string }
-  | { readonly kind: 'stopped'; readonly unwritten: readonly StreamCount[] }
-  | { readonly kind: 'poisoned'; readonly error: string };
+  | { readonly kind: 'stopped'; readonly unwritten: readonly StreamCount[] };

@@ -3,7 +3,7 @@ import { MqttStreamError, textOf } from '../errors.js';
 import type { RingWriter } from '../ring/writer.js';
 import { BACKGROUND_NICE } from '../thread-priority.js';
 import { Doorbell } from './doorbell.js';
-import type { CommittedFile } from './file.js';
+import type { CommittedFile } from './files/writer.js';
 import { StreamHold } from './hold.js';
 import { ThreadKeeper, within } from './keeper.js';
 import type { CloseResult, RecorderOptions } from './options.js';
@@ -102,6 +102,11 @@ export class Recorder {
     this.#post({ kind: 'retry', stream: name });
   }
 
+  /** What was told to be missing of what was left is on the disk. */
+  noted(stream: string): void {
+    this.#post({ kind: 'noted', stream });
+  }
+
   /** So many bytes were written of the stream by others: they count for its budget. */
   wrote(stream: string, bytes: number): void {
     this.#post({ kind: 'wrote', stream, bytes });
@@ -198,7 +203,7 @@ export class Recorder {
       case 'stopped':
         this.#stopped(report.unwritten);
         break;
-      default: // 'ready' and 'poisoned' are about the thread, not about streams
+      default: // 'ready' is about the thread, not about streams
     }
   }
 

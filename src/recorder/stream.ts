@@ -1,88 +1,103 @@
+import { textOf } from '../errors.js';
 import { attachRing } from '../ring/layout.js';
 import { Batch } from './batch.js';
 import { Budget } from './budget.js';
 import { type RecorderContext, sealingOf } from './context.js';
 import { Drain, type DrainLimits } from './drain.js';
-import { type CommittedFile, FileWriter, type Sealing } from './file.js';
+import { FileJobs } from './files/jobs.js';
+import { FileMaking } from './files/making.js';
+import type { CommittedFile } from './files/writer.js';
+import { FlushRule } from './flush.js';
 import { Keeping } from './journal/keeping.js';
 import { Recovery } from './journal/recovery.js';
-import { fileMetadata } from './metadata.js';
-import type { AddControl, FlushReason, RecordedStream } from './protocol.js';
-import { arrowTable } from './table.js';
+import { Restoring } from './journal/restoring.js';
+import { type AddControl, type FlushReason, HELD, type RecordedStream } from './protocol.js';
+import { isFull } from './room.js';
 import { Trial } from './trial.js';
 import { WaitingFlushes } from './waiting.js';
 
-/** What one call of the encoder is given at most, except for a single message that is larger. */
-const MOST_RAW_BYTES = 64 * 1024 * 1024;
+/** A file to be, out of the rows of a batch that get no more. */
+interface Turned {
+  readonly batch: Batch;
+  readonly making: FileMaking;
+  readonly reason: FlushReason;
+  /** All messages before this sequence are in it, in files before it, or were dropped. */
+  readonly upTo: number;
+  /** When it was last begun, ms. */
+  begunAt: number;
+}
 
-const NOTHING_FOUND = { file: null, torn: 0, unreadable: false };
-
-/** How much longer messages wait for their file while more was written than may be. */
-const PATIENCE = 10;
+interface Ending {
+  readonly reason: FlushReason;
+  /** All messages before this sequence are to be in files. */
+  readonly target: number;
+  /** Why one could not be written. */
+  error: string | null;
+}
 
 /**
- * One stream in the worker: fills its batch from the ring, keeps it in the journal, and makes a file of it when one is
- * due. Between that it makes files of what an earlier process has left in its journal.
+ * One stream in the worker: fills its batch from the ring, keeps it in the journal, and has a file made of it when one
+ * is due, while another batch is filled. Between that, files are made of what an earlier process has left in its journal.
  */
 export class StreamRecording {
   readonly name: string;
   readonly #context: RecorderContext;
   readonly #stream: RecordedStream;
-  readonly #batch = new Batch();
+  /** The one that is filled, and the one that is filled next. */
+  #batch = new Batch();
+  #spare = new Batch();
+  /** null: no file is being made. */
+  #turned: Turned | null = null;
   readonly #drain: Drain;
-  readonly #files: FileWriter;
-  readonly #held: Int32Array;
+  readonly #words: Int32Array;
   readonly #waiting: WaitingFlushes;
   readonly #budget: Budget;
+  readonly #rule: FlushRule;
+  readonly #jobs: FileJobs;
   readonly #writing: Trial;
-  readonly #recovering: Trial;
   /** null: the stream promises nothing. */
   readonly #keeping: Keeping | null;
-  /** null: nothing is left of an earlier process. */
-  #recovery: Recovery | null;
-  /** Made of the segment that is next, which could not be removed; not told yet. */
-  #recovered: CommittedFile | null = null;
-  #seq: number;
-  /** When the first and the last row of the batch came. */
-  #firstAt = 0;
-  #lastAt = 0;
-  /** Why a file was begun that could not be written. */
-  #failed: FlushReason | null = null;
+  readonly #recovery: Recovery;
+  readonly #restoring: Restoring;
   /** Pressure of the messages taken since `pace` was asked. */
   #taken = 0;
+  #ending: Ending | null = null;
 
-  constructor(context: RecorderContext, { stream, ring, from, seq, held, ringKey }: AddControl) {
+  constructor(context: RecorderContext, { again, stream, ring, from, numbers, shared, ringKey }: AddControl) {
     const { name, durability } = stream;
     const { dataDir, disk, now, post } = context;
     this.name = name;
     this.#context = context;
     this.#stream = stream;
     this.#drain = new Drain(attachRing(ring), from, this.#batch);
-    this.#files = new FileWriter(disk, dataDir, name);
-    this.#held = new Int32Array(held);
+    this.#words = new Int32Array(shared);
     this.#waiting = new WaitingFlushes(post);
-    this.#seq = seq;
     this.#budget = new Budget(stream.writeBudget.perDay, now, (exhausted) =>
       post({ kind: 'budget', stream: name, exhausted }),
     );
+    this.#rule = new FlushRule(stream.flush, this.#budget);
     this.#writing = new Trial(context, name, 'file');
-    this.#recovering = new Trial(context, name, 'recovery');
-    const recovery = new Recovery(disk, dataDir, name, ringKey, context.sealing.keyring);
+    // Of this process, what comes later may be in a file first: then nobody would miss what a power cut takes of it.
+    const synced = again || durability === 'interval' || durability === 'strict';
+    const left = { name, ringKey, numbers, synced };
+    const recovery = new Recovery(disk, dataDir, left, context.sealing.keyring);
     this.#recovery = recovery;
     this.#keeping =
       durability === 'none'
         ? null
         : new Keeping(context, stream, this.#budget, this.#drain, this.#batch, () => recovery.nextNumber);
+    this.#jobs = new FileJobs(context, stream, this.#words, () => recovery.firstFile);
+    this.#restoring = new Restoring(context, stream, this.#budget, recovery, this.#keeping, this.#jobs);
   }
 
   /** A small piece of work; false if there was none. */
   step(): boolean {
     const taken = this.#take();
     const kept = this.#keeping?.step() === true;
-    const reason = this.#due();
-    if (reason !== null) this.#write(reason);
-    this.#answer();
-    return taken || kept || reason !== null || this.#recover();
+    const begun = this.#begin();
+    const made = this.#collect();
+    if (this.#turned === null && this.#batch.rows === 0) this.#waiting.answer(this.#drain.position);
+    return taken || kept || begun || made || this.#restoring.step(this.#ending !== null);
   }
 
   /** Whether the ring holds messages that may be taken now. */
@@ -95,7 +110,7 @@ export class StreamRecording {
     return Math.min(
       this.#fileDeadline(),
       this.#keeping?.deadline() ?? Number.POSITIVE_INFINITY,
-      this.#recovering.deadline,
+      this.#restoring.deadline,
     );
   }
 
@@ -112,6 +127,11 @@ export class StreamRecording {
     this.#writing.hurry();
   }
 
+  /** What was told to be missing of what was left is on the disk. */
+  noted(): void {
+    this.#restoring.noted();
+  }
+
   /** So many bytes were written by others. */
   wrote(bytes: number): void {
     this.#budget.spend(bytes);
@@ -120,28 +140,42 @@ export class StreamRecording {
   /** What failed is tried again at once. */
   retry(): void {
     this.#writing.hurry();
-    this.#recovering.hurry();
+    this.#restoring.retry();
     this.#keeping?.retry();
   }
 
-  /** Writes all that is in the ring now; each file is tried once. The error's text, or `null`. */
-  finish(reason: FlushReason): string | null {
-    const target = this.#drain.written();
-    for (;;) {
-      while (this.#drain.position < target && this.#take());
-      if (this.#batch.rows > 0) this.#write(reason);
-      this.#answer();
-      if (this.#writing.failing) {
-        this.#keeping?.step();
-        return this.#writing.error;
-      }
-      if (this.#drain.position >= target) return null;
+  /** From now on all that is in the ring now is written, and no file of an earlier process's is begun. */
+  end(reason: FlushReason): void {
+    this.#ending = { reason, target: this.#drain.written(), error: null };
+    this.#writing.hurry();
+  }
+
+  /** After `end`: what came of it, once that is known. `error`: why something is in no file; null: all is. */
+  ended(): { readonly error: string | null } | null {
+    const { error, target } = this.#ending!;
+    if (this.#restoring.busy) return null;
+    if (error === null) {
+      if (this.#turned !== null || this.#batch.rows > 0 || this.#drain.position < target) return null;
+    } else if (this.pending()) {
+      // What no file has is to be in the journal.
+      return null;
     }
+    return { error };
+  }
+
+  /** After `end`: as before. */
+  goOn(): void {
+    this.#ending = null;
   }
 
   /** Messages that are in no file. */
   unwritten(): number {
-    return this.#batch.rows + this.#drain.written() - this.#drain.position;
+    return this.#rows() + this.#drain.written() - this.#drain.position;
+  }
+
+  /** Messages that were taken over and are in no file. */
+  #rows(): number {
+    return this.#batch.rows + (this.#turned?.batch.rows ?? 0);
   }
 
   #take(): boolean {
@@ -149,155 +183,104 @@ export class StreamRecording {
     const rows = this.#batch.rows;
     const result = this.#drain.step(this.#limits());
     if (result === 'took') {
-      this.#lastAt = this.#context.now();
-      if (rows === 0) this.#firstAt = this.#lastAt;
+      this.#rule.took(this.#context.now(), rows === 0);
       this.#taken += this.#drain.pressure() - before;
-      Atomics.store(this.#held, 0, this.#batch.rows);
+      Atomics.store(this.#words, HELD, this.#rows());
     }
     return result !== 'nothing';
   }
 
-  /** While a write fails, its rows wait for the next attempt and others join them. */
   #limits(): DrainLimits {
-    const { bytes, messages } = this.#stream.flush;
-    if (this.#writing.failing) return { rows: Number.POSITIVE_INFINITY, bytes: MOST_RAW_BYTES };
-    return {
-      rows: messages || Number.POSITIVE_INFINITY,
-      bytes: Math.min(bytes || MOST_RAW_BYTES, MOST_RAW_BYTES),
-    };
+    if (!this.#writing.failing) return this.#rule.limits();
+    return this.#rule.limitsBehind(this.#turned?.batch.rawBytes ?? 0);
   }
 
   #due(): FlushReason | null {
     if (this.#batch.rows === 0) return null;
-    const now = this.#context.now();
-    if (this.#failed !== null) return this.#writing.due ? this.#failed : null;
-    const { bytes, messages } = this.#stream.flush;
-    if (this.#drain.pressure() >= 1) return 'full';
-    if (messages > 0 && this.#batch.rows >= messages) return 'messages';
-    if (this.#drain.limited || (bytes > 0 && this.#batch.rawBytes >= bytes)) return 'bytes';
-    if (now >= this.#everyAt()) return 'every';
-    if (now >= this.#idleAt()) return 'idle';
+    const reason = this.#rule.due(this.#batch, this.#drain, this.#context.now());
+    if (reason !== null) return reason;
+    const ending = this.#ending;
+    if (ending !== null && this.#drain.position >= ending.target) return ending.reason;
     return this.#waiting.due(this.#drain.position);
   }
 
-  #write(reason: FlushReason): void {
-    const { now, post } = this.#context;
-    const started = now();
-    let file: CommittedFile | null = null;
-    const work = () => {
-      this.#recovery?.begin();
-      file = this.#makeFile(this.#batch, sealingOf(this.#context, this.#stream));
-    };
-    if (!this.#writing.attempt(work, () => this.unwritten())) {
-      this.#failed = reason;
-      this.#drain.resume();
-      this.#waiting.fail(this.#writing.error!);
-      return;
+  /** Begins a file if one is due, or one that failed again. Whether it has. */
+  #begin(): boolean {
+    if (this.#turned === null) {
+      const reason = this.#due();
+      if (reason === null || !this.#writing.due) return false;
+      if (!this.#look()) return true;
+      this.#turned = this.#turn(reason);
     }
-    const seconds = (now() - started) / 1000;
-    const info = {
-      reason,
-      seconds,
-      rawBytes: this.#batch.rawBytes,
-      journalBytes: this.#keeping?.bytes ?? 0,
-      journalSyncs: this.#keeping?.syncs ?? 0,
-    };
-    post({ kind: 'committed', stream: this.name, file: file!, upTo: this.#drain.position, info });
-    this.#keeping?.retire();
-    this.#batch.clear();
-    this.#drain.resume();
-    Atomics.store(this.#held, 0, 0);
-    this.#waiting.committed(file!);
-    this.#failed = null;
-  }
-
-  /** Makes a file of the next segment that was left; false if there was nothing to do. */
-  #recover(): boolean {
-    const recovery = this.#recovery;
-    if (recovery === null || !this.#recovering.due) return false;
-    const { post } = this.#context;
-    this.#recovering.attempt(
-      () => {
-        const name = recovery.next;
-        if (name === null) {
-          this.#recovery = null;
-          post({ kind: 'restored', stream: this.name, ...NOTHING_FOUND, left: 0 });
-          return;
-        }
-        const found = recovery.read();
-        if (found === null) {
-          post({
-            kind: 'remark',
-            text: `the journal's segment ${name} of stream ${this.name} cannot be read`,
-          });
-          const { left } = recovery;
-          post({ kind: 'restored', stream: this.name, ...NOTHING_FOUND, unreadable: true, left: left + 1 });
-          return;
-        }
-        const { sealed, tampered } = found;
-        // What was encrypted stays so, whatever is said of the stream now.
-        const sealing = sealed ? this.#context.sealing : sealingOf(this.#context, this.#stream);
-        if (found.batch.rows > 0) this.#recovered = this.#makeFile(found.batch, sealing);
-        if (found.shared) this.#keeping?.adopt(name);
-        recovery.done();
-        if (tampered !== null) {
-          post({
-            kind: 'remark',
-            text: `the journal's segment ${name} of stream ${this.name} was changed by somebody: ${tampered}`,
-          });
-        }
-        if (recovery.left === 0) this.#recovery = null;
-        const file = this.#recovered;
-        this.#recovered = null;
-        const { torn } = found;
-        const unreadable = tampered !== null;
-        post({ kind: 'restored', stream: this.name, file, torn, unreadable, left: recovery.left });
-      },
-      () => 0,
-    );
+    if (!this.#turned.making.begin()) return false;
+    this.#turned.begunAt = this.#context.now();
     return true;
   }
 
-  #answer(): void {
-    if (this.#batch.rows === 0) this.#waiting.answer(this.#drain.position);
+  /** Sees what an earlier process has left, before the first file: which would be taken for one of these. */
+  #look(): boolean {
+    try {
+      this.#recovery.begin();
+      return true;
+    } catch (error) {
+      this.#writing.failed(textOf(error), isFull(error), this.unwritten());
+      this.#refuse();
+      return false;
+    }
   }
 
-  #makeFile(batch: Batch, sealing: Sealing | null): CommittedFile {
-    const { bootId, timeline, version } = this.#context;
-    const { firstKey, lastKey, rows, rawBytes } = batch;
-    const label = { firstKey, lastKey, seq: this.#seq, rows, rawBytes };
-    const clock = timeline.record(firstKey, lastKey);
-    const metadata = fileMetadata({ stream: this.name, bootId, clock, version }, label);
-    const table = arrowTable(batch.columns());
-    const bytes = this.#context.encoder.encode(table, this.#stream.parquet.compression, metadata);
-    this.#context.room.claim(bytes.length);
-    const file = this.#files.write(label, bytes, sealing);
+  #turn(reason: FlushReason): Turned {
+    const batch = this.#batch;
+    this.#batch = this.#spare;
+    this.#keeping?.turn(this.#batch);
+    this.#drain.fill(this.#batch);
+    const job = this.#jobs.of(batch, sealingOf(this.#context, this.#stream) !== null);
+    const making = new FileMaking(this.#context.files, this.#writing, job);
+    return { batch, making, reason, upTo: this.#drain.position, begunAt: 0 };
+  }
+
+  /** Whether there is news of the file that is being made. */
+  #collect(): boolean {
+    const turned = this.#turned;
+    const file = turned?.making.collect(() => this.unwritten()) ?? null;
+    if (turned === null || file === null) return false;
+    if (file === 'failed') this.#refuse();
+    else this.#commit(turned, file);
+    return true;
+  }
+
+  #refuse(): void {
+    const error = this.#writing.error!;
+    this.#drain.resume();
+    this.#waiting.fail(error);
+    if (this.#ending !== null) this.#ending.error = error;
+  }
+
+  #commit({ batch, begunAt, reason, upTo }: Turned, file: CommittedFile): void {
+    const { now, post } = this.#context;
     this.#budget.spend(file.bytes);
-    this.#seq++;
-    return file;
+    const info = {
+      reason,
+      seconds: (now() - begunAt) / 1000,
+      rawBytes: batch.rawBytes,
+      journalBytes: this.#keeping?.bytes ?? 0,
+      journalSyncs: this.#keeping?.syncs ?? 0,
+    };
+    post({ kind: 'committed', stream: this.name, file, upTo, info });
+    this.#keeping?.retire(upTo, file.lastKey);
+    batch.clear();
+    this.#spare = batch;
+    this.#turned = null;
+    Atomics.store(this.#words, HELD, this.#rows());
+    this.#waiting.committed(file);
+    this.#waiting.answer(upTo);
   }
 
   #fileDeadline(): number {
-    if (this.#writing.failing) return this.#writing.deadline;
+    if (this.#turned?.making.begun) return Number.POSITIVE_INFINITY;
+    if (this.#turned !== null) return this.#writing.deadline;
     if (this.#batch.rows === 0) return Number.POSITIVE_INFINITY;
-    return Math.min(this.#everyAt(), this.#idleAt());
+    const due = this.#rule.deadline();
+    return this.#writing.failing ? Math.max(due, this.#writing.deadline) : due;
   }
-
-  #everyAt(): number {
-    return after(this.#firstAt, this.#stream.flush.every * this.#patience());
-  }
-
-  #idleAt(): number {
-    return after(this.#lastAt, this.#stream.flush.idle * this.#patience());
-  }
-
-  /** Few large files are less to write than many small ones. */
-  #patience(): number {
-    return this.#budget.exhausted ? PATIENCE : 1;
-  }
-}
-
-/** `delay` milliseconds after `from`; 0 is "never". */
-function after(from: number, delay: number): number {
-  return delay === 0 ? Number.POSITIVE_INFINITY : from + delay;
 }

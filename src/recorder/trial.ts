@@ -1,7 +1,6 @@
 import { textOf } from '../errors.js';
 import { Backoff } from './backoff.js';
 import type { RecorderContext } from './context.js';
-import { isPoison } from './parquet.js';
 import type { Task } from './protocol.js';
 import { isFull } from './room.js';
 
@@ -47,25 +46,26 @@ export class Trial {
 
   /** False: it failed, which is reported the first time; `messages`: how many wait for it. */
   attempt(work: () => void, messages: () => number): boolean {
-    const { now, post } = this.#context;
-    const stream = this.#stream;
-    const what = this.#what;
     try {
       work();
     } catch (error) {
-      // The encoder is beyond use, and with it this thread: the ring still has the rows.
-      if (isPoison(error)) throw error;
-      const first = this.error === null;
-      this.error = textOf(error);
-      const full = isFull(error);
-      const wait = this.#backoff.next();
-      this.#retryAt = now() + (full ? Math.min(wait, FULL_MOST_MS) : wait);
-      if (first) post({ kind: 'failed', stream, what, error: this.error, messages: messages(), full });
-      if (full) post({ kind: 'no-room', stream });
+      this.failed(textOf(error), isFull(error), messages());
       return false;
     }
     this.succeeded();
     return true;
+  }
+
+  /** What was tried has failed; `full`: for lack of room. */
+  failed(error: string, full: boolean, messages: number): void {
+    const { now, post } = this.#context;
+    const stream = this.#stream;
+    const first = this.error === null;
+    this.error = error;
+    const wait = this.#backoff.next();
+    this.#retryAt = now() + (full ? Math.min(wait, FULL_MOST_MS) : wait);
+    if (first) post({ kind: 'failed', stream, what: this.#what, error, messages, full });
+    if (full) post({ kind: 'no-room', stream });
   }
 
   /** What was tried is done, or is not needed any more. */

@@ -1,4 +1,4 @@
-import type { CommittedFile } from './file.js';
+import type { CommittedFile } from './files/writer.js';
 import type { FlushReason, Report } from './protocol.js';
 
 interface WaitingFlush {

@@ -1,33 +1,28 @@
 /** The recorder's thread. Synchronous from here on: it never returns to the event loop before it ends. */
 import { performance } from 'node:perf_hooks';
-import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { MqttStreamError } from '../errors.js';
 import { Keyring } from '../seal/keyring.js';
-import { yieldToOthers } from '../thread-priority.js';
 import { DoorbellBed } from './doorbell.js';
+import { ThreadFiles } from './files/thread-files.js';
 import { RecorderLoop } from './loop.js';
 import type { Report, WorkerStart } from './protocol.js';
 import { Room } from './room.js';
-import { loadParts } from './stand-ins.js';
+import { loadDisk } from './stand-ins.js';
 import { Timeline } from './timeline.js';
 
 const port = parentPort;
 if (port === null) throw new MqttStreamError('INTERNAL', ['the recorder was started outside a worker']);
-const start = workerData as WorkerStart;
+const { files, start } = workerData as { readonly files: MessagePort; readonly start: WorkerStart };
 const post = (report: Report) => port.postMessage(report);
 
-const text = yieldToOthers(start.nice);
-if (text !== null) post({ kind: 'remark', text });
-
-const { disk, encoder } = await loadParts(start.modules);
+const disk = await loadDisk(start.modules);
 
 new RecorderLoop({
   disk,
   room: new Room(disk, start.dataDir, start.reserve),
-  encoder,
+  files: new ThreadFiles(files),
   dataDir: start.dataDir,
-  bootId: start.bootId,
-  version: start.version,
   sealing: { keyring: new Keyring(start.keys), sentOpen: start.sentOpen },
   timeline: new Timeline(start.clockBase, start.corrections),
   bed: new DoorbellBed(start.doorbell),

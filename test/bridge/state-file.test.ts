@@ -3,7 +3,7 @@ import * as files from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { position, StateFile, type StateFiles } from '../../src/bridge/state-file.js';
-import { temporaryFolder } from '../app-fixture.js';
+import { temporaryFolder } from '../app/app-fixture.js';
 
 test('what was written is read again, by nobody else', async (t) => {
   const path = join(await temporaryFolder(t), 'bridges', 'cloud.position.json');

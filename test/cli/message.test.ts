@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { IPublishPacket } from 'mqtt';
-import { foundMessage, messageJson, messageLine } from '../../src/cli/message.js';
+import { type FoundMessage, foundMessage, messageJson, messageLine } from '../../src/cli/message.js';
+import { wallTimeBy } from '../../src/cli/wall-time.js';
 
 function packet(
   topic: string,
@@ -19,6 +20,9 @@ function packet(
   };
 }
 
+const WALL = wallTimeBy();
+const lineOf = (message: FoundMessage) => messageLine(message, WALL);
+const jsonOf = (message: FoundMessage) => messageJson(message, WALL);
 const found = (topic: string, payload: string | Uint8Array) => foundMessage('r1', packet(topic, payload))!;
 
 test('key and topic come from the topic, whatever it has in it', () => {
@@ -42,26 +46,32 @@ test('messages of other requests are not of this one', () => {
 
 test('a line for people: text as it is, all else in hex', () => {
   assert.equal(
-    messageLine(found('MQfile/r1/5/a', '{"speed": 13, "at": "Straße"}')),
-    '5 a {"speed": 13, "at": "Straße"}',
+    lineOf(found('MQfile/r1/5/a', '{"speed": 13, "at": "Straße"}')),
+    '5 1970-01-01T00:00:00.000005Z a {"speed": 13, "at": "Straße"}',
   );
-  assert.equal(messageLine(found('MQfile/r1/5/a', Uint8Array.of(1, 0xff, 0))), '5 a 0x01ff00');
-  assert.equal(messageLine(found('MQfile/r1/5/a', '')), '5 a ');
-  const long = messageLine(found('MQfile/r1/5/a', new Uint8Array(1000).fill(0xab)));
-  assert.equal(long, `5 a 0x${'ab'.repeat(64)}… (1000 bytes)`);
+  assert.equal(
+    lineOf(found('MQfile/r1/5/a', Uint8Array.of(1, 0xff, 0))),
+    '5 1970-01-01T00:00:00.000005Z a 0x01ff00',
+  );
+  assert.equal(lineOf(found('MQfile/r1/5/a', '')), '5 1970-01-01T00:00:00.000005Z a ');
+  const long = lineOf(found('MQfile/r1/5/a', new Uint8Array(1000).fill(0xab)));
+  assert.equal(long, `5 1970-01-01T00:00:00.000005Z a 0x${'ab'.repeat(64)}… (1000 bytes)`);
 });
 
 test('nothing in a line ends it or moves the cursor', () => {
   const hostile = 'x\r\n\x1b[2J\u202e\u2028\u009b1m';
-  const line = messageLine(found(`MQfile/r1/5/${hostile}`, 'a\r\nb\u202e\u2028'));
+  const line = lineOf(found(`MQfile/r1/5/${hostile}`, 'a\r\nb\u202e\u2028'));
   assert.doesNotMatch(line, /[^\x20-\x7e]/);
-  assert.match(line, /^5 x\\u000d\\u000a\\u001b\[2J\\u202e\\u2028\\u009b1m a\\u000d\\u000ab\\u202e\\u2028$/);
-  assert.equal(messageLine(found('MQfile/r1/5/a', '\x1b[2J')), '5 a 0x1b5b324a');
+  assert.match(
+    line,
+    /^5 1970-01-01T00:00:00\.000005Z x\\u000d\\u000a\\u001b\[2J\\u202e\\u2028\\u009b1m a\\u000d\\u000ab\\u202e\\u2028$/,
+  );
+  assert.equal(lineOf(found('MQfile/r1/5/a', '\x1b[2J')), '5 1970-01-01T00:00:00.000005Z a 0x1b5b324a');
 });
 
 test('JSON holds the whole payload: text, or base64', () => {
   const payloadOf = (payload: string | Uint8Array) => {
-    const json = JSON.parse(messageJson(found('MQfile/r1/5/a', payload))) as {
+    const json = JSON.parse(jsonOf(found('MQfile/r1/5/a', payload))) as {
       encoding: string;
       payload: string;
     };

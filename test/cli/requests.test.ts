@@ -53,7 +53,10 @@ test('search, flush, replay and files over one stream', async (t) => {
 
   const flushed = await ask('flush');
   assert.equal(flushed.code, 0);
-  assert.match(flushed.out[0], /^\d+~\d+_\d+\.parquet {2}9 rows {2}\d+\.\d KB {2}[0-9a-f]{64}$/);
+  assert.match(
+    flushed.out[0],
+    /^\d+~\d+_\d+\.parquet {2}20[-\d]{8}T[:\d]{8}\.\d{6}Z {2}20[-\d]{8}T[:\d]{8}\.\d{6}Z {2}9 rows {2}\d+\.\d KB {2}[0-9a-f]{64}$/,
+  );
   assert.deepEqual((await ask('flush')).out, ['nothing to write: everything was in files']);
   const status = (await ask('status')).out;
   assert.match(status[0]!, /^state +ok$/);
@@ -65,10 +68,15 @@ test('search, flush, replay and files over one stream', async (t) => {
   await publish(5);
   const found = await ask('search');
   assert.deepEqual(
-    found.out.map((line) => line.replace(/^\d{16} /, '')),
+    found.out.map((line) => {
+      const [, key, wall, rest] = /^(\d{16}) (\S+)(\d{3}Z .*)$/.exec(line)!;
+      // The clock did not step: the key is wall time, as people write it.
+      assert.equal(`${Date.parse(`${wall}Z`)}${rest!.slice(0, 3)}`, key);
+      return rest!.slice(5);
+    }),
     numbered(9, 14).map((text, i) => `vehicle/${i % 2 ? 'even' : 'odd'} ${text}`),
   );
-  assert.match(found.err[0], /^5 messages, keys \d+ to \d+; 1 file besides$/);
+  assert.match(found.err[0], /^5 messages, keys \d+ \(20\S+Z\) to \d+ \(20\S+Z\); 1 file besides$/);
 
   const replayed = await ask('replay', '--json', '--id', 'mine');
   assert.deepEqual(payloads(replayed.out), numbered(0, 14));
@@ -108,6 +116,24 @@ test('ranges, topics, limits and rates go with the request', async (t) => {
   assert.deepEqual(
     odd.map(({ topic }) => topic),
     new Array(5).fill('vehicle/odd'),
+  );
+});
+
+test('who may not ask for the status sees keys, and that no wall time is shown', async (t) => {
+  const rules = [
+    { permit: 'deny', action: 'publish', topic: '$STREAM/status' },
+    { permit: 'allow', action: 'all', topic: '#' },
+    { permit: 'allow', action: 'all', topic: '$STREAM/#' },
+    { permit: 'allow', action: 'all', topic: 'MQfile/#' },
+  ];
+  const { publish, ask } = await broker(t, { acl: { rules } });
+  await publish(1);
+  const { code, out, err } = await ask('replay');
+  assert.equal(code, 0, err.join('\n'));
+  assert.match(out[0]!, /^\d{16} - vehicle\/even message 0$/);
+  assert.match(
+    err[0]!,
+    /^wall time is not shown: the rules do not let this client ask for \$STREAM\/status$/,
   );
 });
 

@@ -10,7 +10,7 @@ import { DuckDBInstance } from '@duckdb/node-api';
 import mqtt, { type MqttClient } from 'mqtt';
 import type { ConfigInput } from '../../src/config/schema.js';
 import type { Gap } from '../../src/exchange/gaps.js';
-import { temporaryFolder } from '../app-fixture.js';
+import { temporaryFolder } from '../app/app-fixture.js';
 import { generator } from '../catalog/generator.js';
 import { SECOND, TODAY } from '../clock/machine.js';
 import type { Order, Reply } from './vehicle-process.js';

@@ -2,10 +2,10 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mock } from 'node:test';
-import { type App, createApp } from '../../src/app.js';
+import { type App, createApp } from '../../src/app/app.js';
 import { SAVE_EVERY } from '../../src/clock/store.js';
 import type { ConfigInput } from '../../src/config/schema.js';
-import { Disk, MemoryLog } from '../app-fixture.js';
+import { Disk, MemoryLog } from '../app/app-fixture.js';
 import { FakeTime } from '../clock/machine.js';
 import { bytesIn } from '../recorder/modules/disk.js';
 

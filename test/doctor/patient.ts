@@ -4,12 +4,12 @@ import * as files from 'node:fs/promises';
 import { cp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import type { App } from '../../src/app.js';
+import type { App } from '../../src/app/app.js';
 import { examine } from '../../src/doctor/doctor.js';
 import type { Finding, Note } from '../../src/doctor/finding.js';
 import type { DoctorFiles } from '../../src/doctor/folder.js';
 import { Keyring } from '../../src/seal/keyring.js';
-import { configOf, publishMany, started, streamInput, temporaryFolder } from '../app-fixture.js';
+import { configOf, publishMany, started, streamInput, temporaryFolder } from '../app/app-fixture.js';
 import { keyBytes } from '../seal/keys.js';
 
 /** What the doctor says: findings as `kind path`, in order. */

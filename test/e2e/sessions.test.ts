@@ -112,7 +112,11 @@ test('subscriptions, retained messages, expiry and wills survive a kill', async 
   await session.subscribeAsync(['kept', 'gone', 'will'], { qos: 1 });
   await session.unsubscribeAsync('gone');
   await session.endAsync();
-  const short = await phoenix.client('short', { properties: { sessionExpiryInterval: 0 } });
+  const short = await phoenix.client('short', {
+    properties: { sessionExpiryInterval: 0 },
+    // It would take the session of another one below.
+    reconnectPeriod: 0,
+  });
   await short.subscribeAsync('kept', { qos: 1 });
   const publisher = await phoenix.client('publisher', { clean: true, properties: {} });
   const properties = {

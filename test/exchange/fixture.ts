@@ -1,4 +1,5 @@
-import { Exchange, type Publication, type Publisher } from '../../src/exchange/exchange.js';
+import { Exchange } from '../../src/exchange/exchange.js';
+import type { Publication, Publisher } from '../../src/exchange/publication.js';
 import { type Sink, Stream, type WhenFull } from '../../src/exchange/stream.js';
 import { TAIL } from '../../src/ring/layout.js';
 import { RingReader } from '../../src/ring/reader.js';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { connectAsync } from 'mqtt';
-import { createApp } from '../../src/app.js';
+import { createApp } from '../../src/app/app.js';
 
 const STREAM = [
   'captured_messages_total',

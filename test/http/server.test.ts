@@ -4,7 +4,7 @@ import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { createApp } from '../../src/app.js';
+import { createApp } from '../../src/app/app.js';
 import type { ConfigInput } from '../../src/config/schema.js';
 import { MqttStreamError } from '../../src/errors.js';
 import { HttpInterface } from '../../src/http/server.js';
@@ -48,9 +48,9 @@ test('healthz and readyz of a running broker', async (t) => {
 test('readyz is 503 while starting and stopping; healthz is not', async (t) => {
   const { app: running, log } = await app(t);
   let state: 'starting' | 'ready' | 'stopping' = 'starting';
-  const { broker, catalog, clock, requests, streams, transfers } = running;
+  const { broker, clock, requests, streams, transfers } = running;
   const bridges = { all: () => [] };
-  const parts = { bridges, broker, catalog, clock, log, requests, streams, transfers, state: () => state };
+  const parts = { bridges, broker, clock, log, requests, streams, transfers, state: () => state };
   const http = await HttpInterface.start({ host: '127.0.0.1', port: 0 }, parts);
   t.after(() => http.close());
   for (state of ['starting', 'stopping'] as const) {

@@ -2,9 +2,9 @@
 import { type DuckDBBlobValue, type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import type { FileEntry } from '../../src/catalog/entry.js';
 import { systemDisk } from '../../src/recorder/disk.js';
-import { FileWriter } from '../../src/recorder/file.js';
-import { fileMetadata } from '../../src/recorder/metadata.js';
-import type { Compression } from '../../src/recorder/parquet.js';
+import { fileMetadata } from '../../src/recorder/files/metadata.js';
+import type { Compression } from '../../src/recorder/files/parquet.js';
+import { FileWriter } from '../../src/recorder/files/writer.js';
 import { Room } from '../../src/recorder/room.js';
 import type { Message } from '../../src/ring/record.js';
 import { DAY } from '../catalog/parquet.js';

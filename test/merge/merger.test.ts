@@ -10,7 +10,7 @@ import { merge } from '../../src/merge/merging.js';
 import { limitsOf } from '../../src/merge/plan.js';
 import type { MergeJob, MergeReport } from '../../src/merge/protocol.js';
 import { MergeThread } from '../../src/merge/thread.js';
-import { parquetEncoder } from '../../src/recorder/parquet.js';
+import { parquetEncoder } from '../../src/recorder/files/parquet.js';
 import type { Message } from '../../src/ring/record.js';
 import { generator } from '../catalog/generator.js';
 import { DAY, DAY_MICROS, dataFolder, memoryLog } from '../catalog/parquet.js';

@@ -1,7 +1,7 @@
 /** What each level promises holds after every power cut, wherever it comes. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { parquetEncoder } from '../../src/recorder/parquet.js';
+import { parquetEncoder } from '../../src/recorder/files/parquet.js';
 import type { Durability } from '../../src/recorder/protocol.js';
 import type { Drive, Plan } from './drive.js';
 import { CHANGES, driven, failing, LEVELS, plan } from './plans.js';
@@ -70,6 +70,7 @@ for (const durability of LEVELS) {
 }
 
 const MACHINES: Record<keyof typeof CHANGES, string> = {
+  deferred: 'a file is made of what came before meanwhile',
   merging: 'files are merged',
   encrypted: 'files and journals are encrypted, and keys change',
   filling: 'the disk fills up, and the oldest files go',
@@ -85,8 +86,9 @@ for (const [name, what] of Object.entries(MACHINES) as [keyof typeof CHANGES, st
 }
 
 test('where all of that comes together: so it is on a disk that fails now and then', async (t) => {
-  const { dropping, encrypted, merging } = CHANGES;
-  await cutPower(t, (CUTS * 2) / 3, (level) => failing(dropping(encrypted(merging(plan(level))))), 300_000);
+  const { deferred, dropping, encrypted, merging } = CHANGES;
+  const change = (level: Durability) => dropping(encrypted(merging(deferred(plan(level)))));
+  await cutPower(t, (CUTS * 2) / 3, (level) => failing(change(level)), 300_000);
 });
 
 test('seeds that found what the others had not', async () => {

@@ -152,7 +152,12 @@ export class Drive {
     else if (choice < 17) life.settle();
     else if (choice < 18) await this.#check(life);
     else if (choice < 20) await life.saveGaps();
-    else for (let turns = random() * 5; turns > 0; turns--) life.turn();
+    else {
+      for (let turns = random() * 5; turns > 0; turns--) {
+        if (this.#plan.deferred && random() < 0.3) life.make();
+        else life.turn();
+      }
+    }
     if (random() < 0.01) life.poison();
     // What is asynchronous goes on beside the recorder.
     for (let ticks = random() * this.#ticks(); ticks > 0; ticks--) await null;

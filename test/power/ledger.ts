@@ -92,6 +92,11 @@ export class Ledger {
     for (const key of keys) this.#loose.add(key);
   }
 
+  /** Of earlier processes' messages some are known to be missing between others. */
+  loosenEarlier(): void {
+    for (const keys of this.#lives.slice(0, -1)) this.loosen(keys);
+  }
+
   /** What is missing until now nobody may tell of after the next crash. */
   forgive(): void {
     this.#forgiven = this.#highest;

@@ -86,6 +86,11 @@ export class Life {
     if (!this.#around.disk.dead) this.#streaming.word.age();
   }
 
+  /** The thread that makes files makes one, if one was begun. */
+  make(): void {
+    this.#streaming.recording.make();
+  }
+
   /** The recorder does all there is to do now. */
   settle(): void {
     this.#streaming.recording.settle();
@@ -149,8 +154,7 @@ export class Life {
   async close(): Promise<void> {
     const { catalog, gapLogs } = this.#opened;
     const merged = this.#streaming.merger.close();
-    this.#streaming.recording.post({ kind: 'stop' });
-    this.turn();
+    this.#streaming.recording.stop();
     await merged;
     await this.ended();
     await catalog.close();

@@ -1,5 +1,5 @@
-import { DiskPolicy } from '../../src/disk-policy.js';
 import type { Stream } from '../../src/exchange/stream.js';
+import { DiskPolicy } from '../../src/streams/disk-policy.js';
 import type { Opened } from './opening.js';
 import type { Surroundings } from './setup.js';
 

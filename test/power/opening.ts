@@ -1,7 +1,7 @@
 import { Catalog } from '../../src/catalog/catalog.js';
 import { type ClockOpening, ClockStore } from '../../src/clock/store.js';
-import { GapLogs } from '../../src/gap-logs.js';
 import { lastJournalKey } from '../../src/recorder/journal/last-key.js';
+import { GapLogs } from '../../src/streams/gap-logs.js';
 import { Complaints } from './complaints.js';
 import { journalFiles, promises } from './promises.js';
 import { DATA_DIR, type Surroundings } from './setup.js';

@@ -21,6 +21,7 @@ export function plan(durability: Durability): Plan {
     reserve: 0,
     mergeBelow: 0,
     encoder: quickEncoder,
+    deferred: false,
     steps: 60,
     midnights: 0.4,
     passing: 25_000,
@@ -28,6 +29,8 @@ export function plan(durability: Durability): Plan {
 }
 
 type Change = (before: Plan) => Plan;
+
+const deferred: Change = (before) => ({ ...before, deferred: true });
 
 const merging: Change = (before) => ({
   ...before,
@@ -60,10 +63,10 @@ const dropping: Change = (before) => ({
   ring: { messages: 8, bytes: 8 * 1024, whenFull: 'drop-oldest' },
 });
 
-const all: Change = (before) => dropping(filling(encrypted(merging(before))));
+const all: Change = (before) => dropping(filling(encrypted(merging(deferred(before)))));
 
 /** What a machine may do besides. */
-export const CHANGES = { merging, encrypted, filling, thrifty, dropping, all };
+export const CHANGES = { deferred, merging, encrypted, filling, thrifty, dropping, all };
 
 export const failing: Change = (before) => ({ ...before, faults: FAULTS });
 

@@ -36,7 +36,7 @@ function put(disk: PowerDisk, path: string, written: string, synced = true): num
   return file;
 }
 
-function syncFolder(disk: PowerDisk, path: string): void {
+function syncPath(disk: PowerDisk, path: string): void {
   const folder = disk.open(path, 'r');
   disk.sync(folder);
   disk.close(folder);
@@ -45,7 +45,7 @@ function syncFolder(disk: PowerDisk, path: string): void {
 /** A durable file `/f` of these bytes. */
 const durable = (bytes: string) => (disk: PowerDisk) => {
   put(disk, '/f', bytes);
-  syncFolder(disk, '/');
+  syncPath(disk, '/');
 };
 
 test('what was synced is there, with its folder', () => {
@@ -63,8 +63,8 @@ test('a folder that is not synced takes what is in it along', () => {
   const work = (disk: PowerDisk) => {
     disk.makeFolder('/a/b');
     put(disk, '/a/b/f', 'x');
-    syncFolder(disk, '/a/b');
-    syncFolder(disk, '/');
+    syncPath(disk, '/a/b');
+    syncPath(disk, '/');
   };
   assert.deepEqual(outcomes(work), ['', '/a/b/f=x']);
 });
@@ -128,7 +128,7 @@ test('a rename is there or not, whatever became of the data', () => {
 test('names of different files survive in any order, those of one file in theirs', () => {
   const prepare = (disk: PowerDisk) => {
     for (const path of ['/a', '/b']) put(disk, path, '1');
-    syncFolder(disk, '/');
+    syncPath(disk, '/');
   };
   const work = (disk: PowerDisk) => {
     disk.remove('/a');
@@ -151,7 +151,7 @@ test('a removed folder comes back as it may be', () => {
   const prepare = (disk: PowerDisk) => {
     disk.makeFolder('/d');
     put(disk, '/d/f', '1');
-    for (const path of ['/d', '/']) syncFolder(disk, path);
+    for (const path of ['/d', '/']) syncPath(disk, path);
   };
   const work = (disk: PowerDisk) => {
     disk.unlink('/d/f');
@@ -197,7 +197,7 @@ test('a process that dies loses nothing that a power cut would not', () => {
   assert.equal(contents(next), '/f=ab');
   assert.equal(next.opened, 0);
   assert.throws(() => disk.open('/f', 'r'), PowerCut);
-  syncFolder(next, '/');
+  syncPath(next, '/');
   next.sync(next.open('/f', 'r'));
   assert.equal(contents(next.cut()), '/f=ab');
 });

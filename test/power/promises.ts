@@ -1,7 +1,7 @@
 import type { CatalogFs } from '../../src/catalog/place.js';
 import type { ClockFiles } from '../../src/clock/store.js';
-import type { GapLogsFiles } from '../../src/gap-logs.js';
 import type { JournalFiles } from '../../src/recorder/journal/last-key.js';
+import type { GapLogsFiles } from '../../src/streams/gap-logs.js';
 import { Folder } from './folder.js';
 import type { PowerDisk } from './power-disk.js';
 

@@ -3,7 +3,7 @@ import type { Table } from 'apache-arrow';
 import { parquetMetadata, parquetReadObjects } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { parquetWriteBuffer } from 'hyparquet-writer';
-import type { Encoder } from '../../src/recorder/parquet.js';
+import type { Encoder } from '../../src/recorder/files/parquet.js';
 import type { Message } from '../../src/ring/record.js';
 import { encodeSource, type Source } from '../../src/ring/source.js';
 import { isSealedName } from '../../src/seal/offered.js';

@@ -1,10 +1,10 @@
 /** What a process is started with, and where. */
 import type { Retention } from '../../src/catalog/retention.js';
-import type { OnDiskFull } from '../../src/disk-policy.js';
 import type { StreamOptions } from '../../src/exchange/stream.js';
-import type { Encoder } from '../../src/recorder/parquet.js';
+import type { Encoder } from '../../src/recorder/files/parquet.js';
 import type { RecordedStream } from '../../src/recorder/protocol.js';
 import type { Keyring } from '../../src/seal/keyring.js';
+import type { OnDiskFull } from '../../src/streams/disk-policy.js';
 import type { FakeTime } from '../clock/machine.js';
 import type { GapLedger } from './gap-ledger.js';
 import type { Ledger } from './ledger.js';
@@ -23,6 +23,8 @@ export interface Setup {
   /** Raw bytes of what is merged, at most; 0: nothing is. */
   readonly mergeBelow: number;
   readonly encoder: Encoder;
+  /** Files are made while the recorder does other things. */
+  readonly deferred: boolean;
 }
 
 export interface Surroundings extends Setup {

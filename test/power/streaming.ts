@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import type { DiskPolicy } from '../../src/disk-policy.js';
 import { Stream } from '../../src/exchange/stream.js';
 import { Merger } from '../../src/merge/merger.js';
 import { limitsOf } from '../../src/merge/plan.js';
-import type { CommittedFile } from '../../src/recorder/file.js';
+import type { CommittedFile } from '../../src/recorder/files/writer.js';
 import type { Report, Restored } from '../../src/recorder/protocol.js';
+import type { DiskPolicy } from '../../src/streams/disk-policy.js';
 import { Intake } from './intake.js';
 import { diskPolicy } from './making-room.js';
 import { MergeThread } from './merge-thread.js';
@@ -28,9 +28,6 @@ export class Streaming {
   #mergeThread: MergeThread | null = null;
   /** All that earlier processes left is in files. */
   restored = false;
-  /** Of what the process before has left, nothing is to come any more. */
-  #narrowed = false;
-  #unreadable = false;
 
   constructor(around: Surroundings, opened: Opened, filed: () => void) {
     const { ledger, ring, stream } = around;
@@ -130,19 +127,20 @@ export class Streaming {
     this.merger.look(name);
   }
 
-  #restored({ file, left, unreadable }: Restored): void {
+  #restored(found: Restored): void {
+    const { file, left, unreadable } = found;
     const { mergeBelow, retention, stream } = this.#around;
     const { name } = stream;
     if (file !== null) {
       this.recording.hold.committed(file);
       this.#opened.catalog.add({ ...file, stream: name });
     }
-    this.#unreadable ||= unreadable;
+    if (unreadable) this.#around.ledger.loosenEarlier();
+    if (this.stream.recovering) this.#opened.gapLogs.restored(name, found);
+    if (unreadable) void this.#noteMissing();
     if (left > 0) return;
     this.restored = true;
     this.stream.restored();
-    if (!this.#narrowed) this.#opened.gapLogs.narrow(this.stream, this.#unreadable);
-    this.#narrowed = true;
     this.stream.recovering = false;
     const encrypted = stream.encryption?.enabled ?? false;
     if (mergeBelow > 0) {
@@ -150,6 +148,12 @@ export class Streaming {
       this.merger.add(name, { limits, compression: 'none', encrypted });
     }
     this.#filed();
+  }
+
+  async #noteMissing(): Promise<void> {
+    const { name } = this.stream;
+    if ((await this.#opened.gapLogs.saved(name)) && !this.#around.disk.dead)
+      this.recording.post({ kind: 'noted', stream: name });
   }
 
   #replaced(lost: number): void {

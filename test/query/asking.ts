@@ -3,7 +3,8 @@ import type { AuditEvent } from '../../src/audit.js';
 import type { FileEntry } from '../../src/catalog/entry.js';
 import { MqttStreamError } from '../../src/errors.js';
 import type { Outgoing } from '../../src/query/outlet.js';
-import { type Asked, type RequestParts, Requests, type Result } from '../../src/query/requests.js';
+import { type Asked, Requests, type RequestsParts } from '../../src/query/requests.js';
+import type { Result } from '../../src/query/result.js';
 import { type TransferOrder, Transfers } from '../../src/query/transfers.js';
 import { World } from './world.js';
 
@@ -20,7 +21,7 @@ export class Asking {
   flush: () => Promise<FileEntry | null> = async () => null;
   hash: (file: FileEntry) => Promise<string> = async ({ seq }) => `${seq}`.padStart(64, '0');
 
-  constructor(world: World, more: Partial<RequestParts> = {}) {
+  constructor(world: World, more: Partial<RequestsParts> = {}) {
     this.world = world;
     const transfers = new Transfers(world.catalog, '/data', 4096, (order) => {
       this.orders.push(order);
@@ -61,7 +62,7 @@ export class Asking {
     });
   }
 
-  static async make(more: Partial<RequestParts> = {}): Promise<Asking> {
+  static async make(more: Partial<RequestsParts> = {}): Promise<Asking> {
     return new Asking(await World.make({ messages: 64 }), more);
   }
 

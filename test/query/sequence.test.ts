@@ -225,6 +225,25 @@ test('whatever moves from ring to file meanwhile, every message comes once and i
   }
 });
 
+test('between two files, too, it is told what is passed over: another file may come there', async () => {
+  const world = await World.make({ messages: 8 });
+  for (const from of [1000, 2000, 3000]) {
+    world.jump(from);
+    world.publishMany(3);
+    world.commit();
+  }
+  const restarted = await World.make();
+  for (const { firstKey, lastKey } of world.catalog.files('vehicle'))
+    restarted.addFile([...world.messages.values()].filter(({ key }) => key >= firstKey && key <= lastKey));
+  const passed: KeyRange[] = [];
+  await collect({ ...restarted.parts, onPassed: (keys) => passed.push(keys) }, 1001, 4000);
+  assert.deepEqual(passed, [
+    { start: 1003, end: 1999 },
+    { start: 2003, end: 2999 },
+    { start: 3003, end: 4000 },
+  ]);
+});
+
 test('drop-oldest: what an answer misses is in its gaps', async () => {
   for (let seed = 1; seed <= 150; seed++) {
     const random = generator(seed);

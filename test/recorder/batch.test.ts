@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Batch, ROW_BYTES } from '../../src/recorder/batch.js';
-import { arrowTable } from '../../src/recorder/table.js';
+import { arrowTable } from '../../src/recorder/files/table.js';
 import { allocateRing } from '../../src/ring/layout.js';
 import { emptyParts, type Message, readParts } from '../../src/ring/record.js';
 import { encodeSource } from '../../src/ring/source.js';

@@ -1,6 +1,6 @@
 import { Batch } from '../../src/recorder/batch.js';
-import { type Compression, parquetEncoder } from '../../src/recorder/parquet.js';
-import { arrowTable } from '../../src/recorder/table.js';
+import { type Compression, parquetEncoder } from '../../src/recorder/files/parquet.js';
+import { arrowTable } from '../../src/recorder/files/table.js';
 import { allocateRing } from '../../src/ring/layout.js';
 import { emptyParts, readParts } from '../../src/ring/record.js';
 import { RingWriter } from '../../src/ring/writer.js';

@@ -120,11 +120,15 @@ test('a full disk refuses requests with a reason, keeps everything, and recovers
   started.fill(false);
   keys.push(...started.publish(writer, 2));
   await started.recorder.flush('a', 'request');
-  assert.deepEqual(started.events, ['failed', 'recovered', 'committed']);
+  assert.deepEqual(started.events, ['failed', 'recovered', 'committed', 'committed']);
   assert.deepEqual(await started.keys(), keys);
   const [day] = await readdir(join(started.dataDir, 'streams/a'));
   const left = await readdir(join(started.dataDir, 'streams/a', day!));
-  assert.deepEqual(left, [started.commits[0]!.file.name], 'no temporary file is left');
+  assert.deepEqual(
+    left.sort(),
+    started.commits.map(({ file }) => file.name),
+    'no temporary file is left',
+  );
 });
 
 test('a folder that is removed is made again', async (t) => {
@@ -226,6 +230,25 @@ for (const seed of [1, 2, 3]) {
     assert.ok(promised.every((key) => files.has(key)));
   });
 }
+
+test('while a file is being written, messages become safe and others are counted', async (t) => {
+  const started = await Started.start(t);
+  const writer = started.add('a', { messages: 10 }, 64, 65536, 'strict');
+  started.stall(true);
+  const keys = started.publish(writer, 10);
+  await started.stalled();
+  keys.push(...started.publish(writer, 7, undefined, true));
+  await started.until(() => started.safe === 17);
+  assert.deepEqual(started.commits, []);
+  assert.equal(writer.committed, 0);
+  started.stall(false);
+  await started.recorder.flush('a', 'request');
+  assert.deepEqual(
+    started.commits.map(({ upTo }) => upTo),
+    [10, 17],
+  );
+  assert.deepEqual(await started.keys(), keys);
+});
 
 test('closing writes everything and says so; after that nothing is taken', async (t) => {
   const started = await Started.start(t);

@@ -1,9 +1,10 @@
 /** The recorder's loop on the test's own thread: its time, disk, encoder and sleep are the test's. */
 import type { Table } from 'apache-arrow';
 import type { Disk } from '../../src/recorder/disk.js';
+import { FileMaker } from '../../src/recorder/files/maker.js';
+import type { Encoder } from '../../src/recorder/files/parquet.js';
 import { RecorderLoop } from '../../src/recorder/loop.js';
-import type { Encoder } from '../../src/recorder/parquet.js';
-import type { AddControl, Control, RecordedStream, Report } from '../../src/recorder/protocol.js';
+import type { Control, FileNumbers, RecordedStream, Report } from '../../src/recorder/protocol.js';
 import { Room } from '../../src/recorder/room.js';
 import { Timeline } from '../../src/recorder/timeline.js';
 import { allocateRing } from '../../src/ring/layout.js';
@@ -11,6 +12,7 @@ import { encodeSource } from '../../src/ring/source.js';
 import { RingWriter } from '../../src/ring/writer.js';
 import { keyringOf } from '../seal/keys.js';
 import { MemoryDisk } from './memory-disk.js';
+import { RigFiles } from './rig-files.js';
 
 export const SOURCE = encodeSource('vehicle/speed', 'car');
 
@@ -68,6 +70,7 @@ export class Rig {
   readonly waits: Wait[] = [];
   readonly loop: RecorderLoop;
   readonly disk: Disk;
+  readonly making: RigFiles;
   readonly #controls: Control[] = [];
   #key: number;
 
@@ -80,15 +83,18 @@ export class Rig {
   } = {}) {
     this.#key = firstKey;
     this.disk = disk;
+    const dataDir = '/data';
+    const sealing = { keyring, sentOpen: false };
+    const room = new Room(disk, dataDir, reserve);
+    const maker = new FileMaker({ disk, room, encoder, dataDir, bootId: 'boot', version: '1', sealing });
+    this.making = new RigFiles(maker, () => room.openReserve());
     this.loop = new RecorderLoop({
       disk,
-      room: new Room(disk, '/data', reserve),
-      encoder,
-      dataDir: '/data',
-      bootId: 'boot',
-      version: '1',
+      room,
+      files: this.making,
+      dataDir,
       timeline: new Timeline(0, []),
-      sealing: { keyring, sentOpen: false },
+      sealing,
       bed: {
         mark: () => 0,
         nap: (_mark, ms) => this.waits.push({ kind: 'nap', ms }),
@@ -110,7 +116,7 @@ export class Rig {
     added: RecordedStream,
     messages = 1024,
     bytes = 1024 * 1024,
-    from: Partial<Pick<AddControl, 'ringKey' | 'seq'>> = {},
+    from: { ringKey?: number; numbers?: Partial<FileNumbers> } = {},
   ): RingWriter {
     const memory = allocateRing(messages, bytes);
     this.#controls.push({
@@ -118,10 +124,10 @@ export class Rig {
       stream: added,
       ring: { shared: memory.shared, messages, size: memory.size },
       from: 0,
-      seq: 1,
-      ringKey: Number.POSITIVE_INFINITY,
-      held: new SharedArrayBuffer(4),
-      ...from,
+      again: false,
+      numbers: { next: 1, told: [], untoldFrom: Number.POSITIVE_INFINITY, ...from.numbers },
+      ringKey: from.ringKey ?? Number.POSITIVE_INFINITY,
+      shared: new SharedArrayBuffer(8),
     });
     return new RingWriter(memory);
   }

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { parquetReadObjects } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
-import type { CommittedFile } from '../../src/recorder/file.js';
+import type { CommittedFile } from '../../src/recorder/files/writer.js';
 import type { RecorderOptions } from '../../src/recorder/options.js';
-import type { FlushInfo, StreamCount } from '../../src/recorder/protocol.js';
+import type { Durability, FlushInfo, StreamCount } from '../../src/recorder/protocol.js';
 import { Recorder } from '../../src/recorder/recorder.js';
 import { allocateRing } from '../../src/ring/layout.js';
 import { RingWriter } from '../../src/ring/writer.js';
@@ -33,6 +33,8 @@ export class Started {
   readonly lost: (readonly StreamCount[])[] = [];
   readonly words = new Int32Array(new SharedArrayBuffer(16));
   readonly rings = new Map<string, RingWriter>();
+  /** Messages before this sequence were told to be safe, last. */
+  safe = 0;
   recorder!: Recorder;
   #key = 1_732_330_000_000_000;
   #waiting: { met: () => boolean; resolve: () => void }[] = [];
@@ -58,6 +60,10 @@ export class Started {
         started.commits.push({ stream: name, file, upTo, info });
         started.#happened('committed');
       },
+      onSafe: (_name, upTo) => {
+        started.safe = upTo;
+        started.#happened('safe');
+      },
       onFailure: () => started.#happened('failed'),
       onRecovered: () => started.#happened('recovered'),
       onReplaced: (lost) => {
@@ -74,20 +80,31 @@ export class Started {
     return started;
   }
 
-  add(name: string, flush: Parameters<typeof stream>[1] = {}, messages = 1024, bytes = 2 ** 20): RingWriter {
+  add(
+    name: string,
+    flush: Parameters<typeof stream>[1] = {},
+    messages = 1024,
+    bytes = 2 ** 20,
+    durability: Durability = 'none',
+  ): RingWriter {
     const writer = new RingWriter(allocateRing(messages, bytes));
-    this.recorder.add(stream(name, flush), writer, 1);
+    this.recorder.add(stream(name, flush, durability), writer, 1);
     this.rings.set(name, writer);
     return writer;
   }
 
   /** Appends `count` messages, giving up old ones if `giveUp` is there, and returns their keys. */
-  publish(writer: RingWriter, count: number, giveUp?: (key: number, taken: boolean) => void): number[] {
+  publish(
+    writer: RingWriter,
+    count: number,
+    giveUp?: (key: number, taken: boolean) => void,
+    awaited = false,
+  ): number[] {
     const payload = Buffer.from('payload');
     return Array.from({ length: count }, () => {
       if (giveUp !== undefined) writer.makeRoom(SOURCE, 0, payload.length, giveUp);
       writer.append(++this.#key, SOURCE, 1, false, null, payload);
-      writer.publish();
+      writer.publish(awaited);
       this.recorder.doorbell.ring();
       return this.#key;
     });

@@ -130,8 +130,8 @@ test('shutdown: all streams are written, then it ends', () => {
   rig.loop.run();
   assert.deepEqual(rig.files(), [
     ['shutdown', 3],
-    ['shutdown', 2],
-    ['shutdown', 2],
+    ['messages', 2],
+    ['messages', 2],
     ['shutdown', 1],
   ]);
   assert.deepEqual(rig.reports.at(-1), { kind: 'stopped', unwritten: [] });

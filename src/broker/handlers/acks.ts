@@ -26,7 +26,12 @@ export function handleAcknowledgement(
   const type = first >> 4;
   if (type === TYPE_PUBREL) {
     // The packet identifier is free again [MQTT-4.3.3-11].
-    connection.answer(SEND_PUBCOMP, id, 0, session.received.has(id) ? session.release(id) : null);
+    connection.answers.acknowledge(
+      SEND_PUBCOMP,
+      id,
+      0,
+      session.received.has(id) ? session.release(id) : null,
+    );
   } else if (type === TYPE_PUBREC && reason < 0x80) {
     if (outbox?.received(id) === false) connection.refuse(MISFIT);
   } else {

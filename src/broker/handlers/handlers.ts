@@ -17,7 +17,7 @@ export function handlePacket(parts: HandlerParts, connection: Connection, packet
       handleUnsubscribe(parts, connection, packet as IUnsubscribePacket);
       break;
     case 'pingreq':
-      connection.answerPing(parts.sessions.written(connection.session!));
+      connection.answers.ping(parts.sessions.written(connection.session!));
       break;
     case 'disconnect':
       handleDisconnect(parts, connection, packet);

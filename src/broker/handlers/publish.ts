@@ -140,7 +140,7 @@ function acknowledge(
   if (qos === 1) {
     connection.unacknowledged--;
     const version5 = connection.client.version === 5;
-    connection.answer(PUBACK, id, version5 ? code : 0, safe, version5 ? quotaExceeded : null);
+    connection.answers.acknowledge(PUBACK, id, version5 ? code : 0, safe, version5 ? quotaExceeded : null);
     return;
   }
   const session = connection.session!;
@@ -148,7 +148,7 @@ function acknowledge(
   const told = waiting == null || waiting instanceof Promise ? connection : waiting;
   if (code >= 0x80 && told.client.version === 5) {
     session.received.delete(id);
-    told.answer(PUBREC, id, code, safe);
+    told.answers.acknowledge(PUBREC, id, code, safe);
   } else {
     answerReceived(told, session, id, session.receive(id, safe));
   }
@@ -160,7 +160,7 @@ function answerReceived(told: Told, session: Session, id: number, safe: Promise<
     session.release(id);
     return QUOTA_EXCEEDED;
   };
-  told.answer(PUBREC, id, 0, safe, told.client.version === 5 ? unkept : null);
+  told.answers.acknowledge(PUBREC, id, 0, safe, told.client.version === 5 ? unkept : null);
 }
 
 function quotaExceeded(): number {

@@ -13,6 +13,8 @@ export interface SysOptions {
   /** Between two updates of `$SYS/broker/...`, ms; 0: none. */
   readonly interval: number;
   readonly clientStatus: boolean;
+  /** More values of every update: topics below `$SYS/broker/`, and their texts. */
+  readonly more?: () => Iterable<readonly [topic: string, text: string]>;
 }
 
 /** A broker that tells nothing of itself. */
@@ -28,7 +30,7 @@ export class Sys {
 
   /** `deliver`: to connected subscribers only. */
   constructor(
-    { version, interval, clientStatus }: SysOptions,
+    { version, interval, clientStatus, more = () => [] }: SysOptions,
     { stats, sessions, router, retained }: Omit<FigureSources, 'heapBytes'>,
     topics: TopicTable,
     deliver: (message: Message) => void,
@@ -42,6 +44,7 @@ export class Sys {
       retained,
       version,
       interval,
+      more,
       values: this.values,
       now: () => performance.now(),
       heapBytes: () => getHeapStatistics().used_heap_size,

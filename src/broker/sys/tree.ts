@@ -54,6 +54,7 @@ export interface SysTreeParts extends FigureSources {
   readonly version: string;
   /** Between two updates, ms; 0: there are none. */
   readonly interval: number;
+  readonly more: () => Iterable<readonly [topic: string, text: string]>;
   readonly values: LatestValues;
   /** Monotonic, ms. */
   readonly now: () => number;
@@ -98,6 +99,7 @@ export class SysTree {
     }
     this.#set('uptime', `${Math.floor((now - this.#started) / 1000)} seconds`);
     for (const [topic, text] of numbers) this.#set(topic, text);
+    for (const [topic, text] of this.#parts.more()) this.#set(topic, text);
     for (const [topic, read] of MAXIMA) {
       const most = Math.max(this.#maxima.get(topic) ?? 0, read(figures));
       this.#maxima.set(topic, most);

@@ -3,9 +3,16 @@ import { JOURNAL_FOLDER, STREAMS_FOLDER, segmentName, streamFolder } from '../..
 import type { Keyring } from '../../seal/keyring.js';
 import { LogSealer } from '../../seal/log.js';
 import type { Batch } from '../batch.js';
-import { type Disk, syncFolder } from '../disk.js';
+import { type Disk, syncPath } from '../disk.js';
 import { BlockMaker, type Written } from './block.js';
 import { segmentHeader } from './segment.js';
+
+/** A segment that is there, and goes when all messages up to this key are in files. */
+interface Kept {
+  readonly name: string;
+  /** Infinity: those of the batch, which grows. */
+  upTo: number;
+}
 
 interface Segment {
   readonly number: number;
@@ -34,8 +41,10 @@ export class Journal {
   #dirty = false;
   /** Folders with entries that may not be on the disk: those above the journal's may be new, too. */
   readonly #unsynced: Set<string>;
-  /** Segments whose rows will be in the next file that is committed. */
-  #done: string[] = [];
+  /** Oldest first. */
+  readonly #kept: Kept[] = [];
+  /** Of the last row before the batch; 0: it is in a file. */
+  #keyBefore = 0;
   /** Bytes written and syncs since the start. */
   bytes = 0;
   syncs = 0;
@@ -89,19 +98,36 @@ export class Journal {
     this.#dirty = false;
   }
 
-  /** A segment of before, whose rows will be in the next file, too. */
-  adopt(name: string): void {
-    this.#done.push(name);
+  /** A segment of before: its messages up to this key will be in files of the stream, too. */
+  adopt(name: string, upTo: number): void {
+    this.#kept.push({ name, upTo });
   }
 
-  /** All rows of the batch are in a committed file. Throws what the disk throws: then a segment is left, and its rows are known to be in a file. */
-  retire(): void {
-    this.#close();
+  /** The segment, which has all rows of the batch, gets no more. `synced`: it survives a power cut. */
+  finish(synced: boolean): void {
+    if (synced) this.sync();
+    this.#orGiveUp(() => this.#close());
+  }
+
+  /** The batch goes into a file; the next `write` is of another one, in another segment. `lastKey`: of its last row. */
+  turn(lastKey: number): void {
+    try {
+      this.#close();
+    } catch {
+      // It was not finished: nobody relies on it.
+    }
+    for (const kept of this.#kept) if (kept.upTo === Number.POSITIVE_INFINITY) kept.upTo = lastKey;
     this.#written = NOTHING;
     this.#dirty = false;
-    for (let name = this.#done[0]; name !== undefined; name = this.#done[0]) {
-      this.#disk.remove(join(this.#dataDir, this.#folder, name));
-      this.#done.shift();
+    this.#keyBefore = lastKey;
+  }
+
+  /** Messages up to this key are in files. Throws what the disk throws: then a segment is left, and its rows are known to be in a file. */
+  retire(lastKey: number): void {
+    if (this.#keyBefore <= lastKey) this.#keyBefore = 0;
+    for (const kept of this.#kept.filter(({ upTo }) => upTo <= lastKey)) {
+      this.#disk.remove(join(this.#dataDir, this.#folder, kept.name));
+      this.#kept.splice(this.#kept.indexOf(kept), 1);
     }
   }
 
@@ -113,11 +139,11 @@ export class Journal {
     this.#disk.makeFolder(join(this.#dataDir, this.#folder));
     this.#unsynced.add(this.#folder);
     // Whatever becomes of it, it goes when the batch is in a file.
-    this.#done.push(name);
+    this.#kept.push({ name, upTo: Number.POSITIVE_INFINITY });
     const file = this.#disk.open(join(this.#dataDir, this.#folder, name), 'w');
     this.#segment = { number, file, sealer, blocks: 0 };
     if (sealer !== null) this.#append(file, sealer.header);
-    this.#write(this.#segment, [segmentHeader(number)]);
+    this.#write(this.#segment, [segmentHeader(number, this.#keyBefore)]);
     return this.#segment;
   }
 
@@ -133,7 +159,7 @@ export class Journal {
 
   #syncFolders(): void {
     for (const folder of this.#unsynced) {
-      syncFolder(this.#disk, join(this.#dataDir, folder));
+      syncPath(this.#disk, join(this.#dataDir, folder));
       this.#unsynced.delete(folder);
     }
   }

@@ -4,22 +4,37 @@ import type { RecordParts } from '../../ring/record.js';
 import type { Keyring } from '../../seal/keyring.js';
 import { isSealedName } from '../../seal/offered.js';
 import { Batch } from '../batch.js';
-import type { Disk } from '../disk.js';
+import { type Disk, syncPath } from '../disk.js';
+import type { FileNumbers } from '../protocol.js';
 import { BlockReader } from './block-reader.js';
 import { Filed } from './filed.js';
-import { isHeaderTorn, isSegment, SEGMENT_HEADER_BYTES, segmentBytes } from './segment.js';
+import { isHeaderTorn, isSegment, keyBefore, SEGMENT_HEADER_BYTES, segmentBytes } from './segment.js';
 
 export interface Recovered {
-  /** Valid until the next segment is read. */
+  /** Of the segment. */
+  readonly name: string;
+  /** Its rows that are nowhere else. */
   readonly batch: Batch;
   /** It was encrypted. */
   readonly sealed: boolean;
-  /** Some of its rows are in the ring: it is needed until the next file is committed. */
-  readonly shared: boolean;
+  /** The highest key of its rows that are in the ring: it is needed until these are in files; null: it has none. */
+  readonly inRing: number | null;
+  /** Rows that came before them are nowhere. */
+  readonly incomplete: boolean;
   /** Bytes behind the last whole block. */
   readonly torn: number;
-  /** Why the block behind it is not what was written, although it is whole; null: there is none such. */
-  readonly tampered: string | null;
+  /** Why it is kept for people to look at; null: it is not. */
+  readonly fault: string | null;
+}
+
+/** Whose journal was left. */
+export interface Left {
+  readonly name: string;
+  /** Keys from this on are in the ring. */
+  readonly ringKey: number;
+  readonly numbers: FileNumbers;
+  /** What is old enough has to survive a power cut. */
+  readonly synced: boolean;
 }
 
 /**
@@ -32,28 +47,36 @@ export class Recovery {
   readonly #stream: string;
   readonly #folder: string;
   readonly #keyring: Keyring;
-  readonly #batch = new Batch();
-  /** Keys from this on are in the ring. */
+  /** Those that nobody reads. */
+  readonly #batches: Batch[] = [];
   readonly #ringKey: number;
+  readonly #numbers: FileNumbers;
+  readonly #synced: boolean;
   /** `names`: of segments, in the order of their numbers. */
   #listed: { readonly names: string[]; readonly nextNumber: number; readonly filed: Filed } | null = null;
-  /** Of the rows that were put into files: those in later segments with keys up to this are among them. */
+  /** Of the rows that were read: those in later segments with keys up to this are among them. */
   #lastKey = -1;
-  #read: Recovered | null = null;
 
   /** `keyring`: for segments that are encrypted, whether or not the stream still is. */
-  constructor(disk: Disk, dataDir: string, stream: string, ringKey: number, keyring: Keyring) {
+  constructor(disk: Disk, dataDir: string, { name, ringKey, numbers, synced }: Left, keyring: Keyring) {
     this.#disk = disk;
     this.#dataDir = dataDir;
-    this.#stream = stream;
-    this.#folder = join(dataDir, streamFolder(stream), JOURNAL_FOLDER);
+    this.#stream = name;
+    this.#folder = join(dataDir, streamFolder(name), JOURNAL_FOLDER);
     this.#keyring = keyring;
     this.#ringKey = ringKey;
+    this.#synced = synced;
+    this.#numbers = numbers;
   }
 
   /** Before the stream writes its first file, which would be taken for one that was left. */
   begin(): void {
     this.#list();
+  }
+
+  /** The number of the stream's first file of this thread's. */
+  get firstFile(): number {
+    return this.#list().filed.nextNumber;
   }
 
   /** The number of the stream's next segment. */
@@ -66,12 +89,13 @@ export class Recovery {
     return this.#list().names[0] ?? null;
   }
 
+  /** Segments that were not read. */
   get left(): number {
     return this.#list().names.length;
   }
 
-  /** The rows of the next segment that are nowhere else; null: it is none, and was set aside. */
-  read(): Recovered | null {
+  /** The next segment. */
+  read(): Recovered {
     const { filed, names } = this.#list();
     const name = names[0]!;
     const number = numberOf(name);
@@ -79,37 +103,43 @@ export class Recovery {
     const path = join(this.#folder, name);
     const stored = this.#bytes(path);
     const { bytes, rest, tampered } = segmentBytes(path, stored, this.#keyring);
-    const batch = this.#batch;
-    batch.clear();
-    if (isHeaderTorn(name, stored)) {
-      this.#read = { batch, sealed, shared: false, torn: stored.length, tampered: null };
-      return this.#read;
-    }
-    if (!isSegment(bytes, number)) {
-      this.#leave(true);
-      return null;
-    }
-    let shared = false;
+    const isWhole = isSegment(bytes, number);
+    const batch = this.#batches.pop() ?? new Batch();
+    const before = isWhole ? keyBefore(bytes) : 0;
+    const incomplete = before > this.#lastKey && before < this.#ringKey && before > 0 && !filed.has(before);
+    let inRing: number | null = null;
     const reader = new BlockReader(bytes, SEGMENT_HEADER_BYTES, number);
     const take = (parts: RecordParts) => {
       const { key } = parts;
-      if (key >= this.#ringKey) shared = true;
+      if (key >= this.#ringKey) inRing = Math.max(inRing ?? 0, key);
       else if (key > Math.max(this.#lastKey, batch.rows === 0 ? 0 : batch.lastKey) && !filed.has(key)) {
         batch.reserve(1);
         batch.append(reader.memory, parts);
       }
     };
-    while (reader.next(take));
-    this.#read = { batch, sealed, shared, torn: bytes.length - reader.at + rest, tampered };
-    return this.#read;
+    if (isWhole) while (reader.next(take));
+    if (batch.rows > 0) this.#lastKey = batch.lastKey;
+    names.shift();
+    const common = { name, batch, sealed, inRing, incomplete };
+    if (isWhole) {
+      const fault = tampered === null ? null : `was changed by somebody: ${tampered}`;
+      return { ...common, torn: bytes.length - reader.at + rest, fault };
+    }
+    const isTorn = isHeaderTorn(name, stored);
+    return { ...common, torn: isTorn ? stored.length : 0, fault: isTorn ? null : 'cannot be read' };
   }
 
-  /** The rows of the segment that was read last, and are not in the ring, are in a file. One with other rows stays. */
-  done(): void {
-    const { batch, shared, tampered } = this.#read!;
-    if (batch.rows > 0) this.#lastKey = batch.lastKey;
-    if (shared) this.#list().names.shift();
-    else this.#leave(tampered !== null);
+  /** The rows that were read are in a file. */
+  done({ batch }: Recovered): void {
+    batch.clear();
+    this.#batches.push(batch);
+  }
+
+  /** All that is known of a segment is on the disk elsewhere: it goes, or is set aside. */
+  leave({ fault, name }: Recovered): void {
+    const path = join(this.#folder, name);
+    if (fault === null) this.#disk.remove(path);
+    else this.#disk.rename(path, path + CORRUPT_SUFFIX);
   }
 
   #list() {
@@ -117,31 +147,14 @@ export class Recovery {
       const found = this.#disk.list(this.#folder);
       // Their numbers stand in front, and are equally long.
       const names = found.filter((name) => parseSegmentName(name) !== null).sort();
-      // A thread that has ended may not have synced them, and the next one tells that all before its own rows is safe.
-      for (const name of names) this.#sync(join(this.#folder, name));
+      // What a process wrote just before it died it did not sync: a power cut that comes now would take it, however old it is.
+      if (this.#synced) for (const name of names) syncPath(this.#disk, join(this.#folder, name));
+      if (this.#synced && names.length > 0) syncPath(this.#disk, this.#folder);
       const last = names.at(-1);
-      const filed = new Filed(this.#disk, this.#dataDir, this.#stream, this.#ringKey);
+      const filed = new Filed(this.#disk, this.#dataDir, this.#stream, this.#numbers);
       this.#listed = { names, nextNumber: last === undefined ? 1 : numberOf(last) + 1, filed };
     }
     return this.#listed;
-  }
-
-  /** `aside`: the next segment is kept for people to look at. */
-  #leave(aside: boolean): void {
-    const { names } = this.#list();
-    const path = join(this.#folder, names[0]!);
-    if (aside) this.#disk.rename(path, path + CORRUPT_SUFFIX);
-    else this.#disk.remove(path);
-    names.shift();
-  }
-
-  #sync(path: string): void {
-    const file = this.#disk.open(path, 'r');
-    try {
-      this.#disk.syncData(file);
-    } finally {
-      this.#disk.close(file);
-    }
   }
 
   #bytes(path: string): Buffer {

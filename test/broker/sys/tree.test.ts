@@ -16,6 +16,7 @@ class Rig {
   }[] = [];
   now = 1000;
   heap = 5000;
+  clock = 'trusted';
   retained = { count: 0, bytes: 0 };
   readonly #told: string[] = [];
   readonly values = new LatestValues(new TopicTable(10), ({ topic, payload }) =>
@@ -29,6 +30,7 @@ class Rig {
     this.tree = new SysTree({
       version: '1.2.3',
       interval,
+      more: () => [['clock/state', this.clock]],
       values: this.values,
       now: () => this.now,
       stats: this.stats,
@@ -83,6 +85,7 @@ test('at the start everything that mosquitto tells', (t) => {
     [
       'version mqtt-stream version 1.2.3',
       'uptime 0 seconds',
+      'clock/state trusted',
       ...['total', 'inactive', 'disconnected', 'active', 'connected', 'maximum', 'expired'].map(
         (name) => `clients/${name} 0`,
       ),

@@ -170,6 +170,33 @@ test('while the journal cannot be written, a file makes rows safe all the same',
   assert.deepEqual(segments(disk), []);
 });
 
+test('a batch that is not all in its segment, when a file is made of it, is before the next one begins', () => {
+  const disk = new MemoryDisk();
+  const rig = new Rig({ disk, reserve: 1000 });
+  rig.making.deferred = true;
+  const writer = rig.add(stream('a', { messages: 3 }, 'process'));
+  rig.append(writer, 2);
+  rig.settle();
+  disk.room = 500;
+  rig.append(writer, 1);
+  rig.settle();
+  disk.room = Number.POSITIVE_INFINITY;
+  rig.append(writer, 1, 'x', true);
+  disk.log.length = 0;
+  rig.pass(100);
+  assert.deepEqual(operations(disk), [
+    'write 0000000001.journal',
+    'close 0000000001.journal',
+    `mkdir ${FOLDER}`,
+    'create 0000000002.journal',
+    'write 0000000002.journal',
+  ]);
+  assert.deepEqual(safes(rig), [4]);
+  rig.making.make();
+  rig.settle();
+  assert.deepEqual(segments(disk), [`${FOLDER}/0000000002.journal`]);
+});
+
 test('a segment that cannot be removed goes with the next one', () => {
   const disk = new MemoryDisk();
   const rig = new Rig({ disk });

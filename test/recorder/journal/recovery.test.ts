@@ -33,7 +33,7 @@ function died(disk: MemoryDisk, count = 5): number[] {
 
 function restart(disk: MemoryDisk): Rig {
   const rig = new Rig({ disk, firstKey: LATER });
-  rig.add(stream('a', {}, 'process'), 1024, 1024 * 1024, { seq: 9 });
+  rig.add(stream('a', {}, 'process'), 1024, 1024 * 1024, { numbers: { next: 9 } });
   return rig.settle();
 }
 
@@ -95,16 +95,18 @@ test('a file of later messages, committed before it was read, takes nothing from
   assert.deepEqual(keysIn(disk), [...keys, ...later]);
 });
 
-test('a segment that cannot be removed: its file is told as soon as it is', () => {
+test('a segment that cannot be removed goes later; its file is told at once', () => {
   const disk = new MemoryDisk();
   const keys = died(disk);
   disk.onOperation = (operation) => {
     if (operation === 'remove') throw new Error('EROFS: read-only file system, unlink');
   };
   const rig = restart(disk);
-  assert.deepEqual(rig.restored, []);
+  assert.deepEqual(rig.kinds(), ['failed']);
   disk.onOperation = () => {};
   rig.pass(100);
+  assert.deepEqual(rig.kinds(), ['failed', 'recovered']);
+  assert.deepEqual(journals(disk), []);
   assert.deepEqual(
     rig.restored.map((report: RestoredReport) => [report.file?.rows, report.left]),
     [[5, 0]],
@@ -136,7 +138,7 @@ test('a folder that cannot be listed: nobody is told that his message is safe be
   assert.deepEqual(keysIn(disk), [...keys, ...own]);
 });
 
-test('a segment that lacks its header, or is none', () => {
+test('a segment that lacks its header goes; one that is none is set aside when it is noted what it took along', () => {
   const disk = new MemoryDisk();
   died(disk);
   disk.files.set(SEGMENT, new Uint8Array(7));
@@ -146,8 +148,40 @@ test('a segment that lacks its header, or is none', () => {
   died(other);
   other.files.set(SEGMENT, Buffer.from('something else, longer than a header'));
   const rig = restart(other);
+  assert.deepEqual(
+    rig.restored.map(({ file, left, unreadable }) => [file, left, unreadable]),
+    [[null, 0, true]],
+  );
+  assert.deepEqual([...other.files.keys()], [SEGMENT]);
+  rig.post({ kind: 'noted', stream: 'a' });
+  rig.settle();
   assert.deepEqual([...other.files.keys()], [`${SEGMENT}.corrupt`]);
   assert.equal(rig.reports[0]?.kind, 'remark');
+});
+
+test('a segment whose predecessor is missing tells so, and stays until that is noted', () => {
+  const disk = new MemoryDisk();
+  const first = new Rig({ disk });
+  first.making.deferred = true;
+  const writer = first.add(stream('a', { messages: 3 }, 'process'));
+  const keys = first.append(writer, 5);
+  first.settle();
+  assert.equal(journals(disk).length, 2);
+  disk.files.delete(SEGMENT);
+  for (const noted of [false, true]) {
+    const rig = restart(disk);
+    assert.deepEqual(
+      rig.restored.map(({ file, unreadable }) => [file?.rows, unreadable]),
+      [[noted ? undefined : 2, true]],
+      'also when it is read again',
+    );
+    assert.equal(journals(disk).length, 1);
+    if (!noted) continue;
+    rig.post({ kind: 'noted', stream: 'a' });
+    rig.settle();
+    assert.deepEqual(journals(disk), []);
+  }
+  assert.deepEqual(keysIn(disk), keys.slice(3));
 });
 
 test('two processes died, one after the other: segments have numbers of their own', () => {
@@ -199,7 +233,6 @@ test('a thread that takes the place of another: what the ring has is not written
   const second = new Rig({ disk, firstKey: keys[1]! });
   const ring = second.add(stream('a', {}, 'process'), 1024, 1024 * 1024, {
     ringKey: keys[2]!,
-    seq: 1,
   });
   second.append(ring, 3);
   second.settle();
@@ -218,7 +251,10 @@ test('a thread that takes the place of another: a file of which nobody was told 
   first.settle();
   file(disk, keys.slice(0, 4));
   const second = new Rig({ disk, firstKey: keys[1]! });
-  const ring = second.add(stream('a', { messages: 3 }, 'process'), 1024, 1024 * 1024, { ringKey: keys[2]! });
+  const ring = second.add(stream('a', { messages: 3 }, 'process'), 1024, 1024 * 1024, {
+    ringKey: keys[2]!,
+    numbers: { untoldFrom: 1 },
+  });
   second.append(ring, 3);
   second.settle();
   assert.deepEqual(keysIn(disk), keys);

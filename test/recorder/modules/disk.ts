@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Disk } from '../../../src/recorder/disk.js';
 import { systemDisk } from '../../../src/recorder/disk.js';
 
-/** 1: the next write waits until it is 0 again. */
+/** 1: the next write of a Parquet file waits until it is 0 again. */
 export const STALL = 0;
 /** Number of writes that are waiting. */
 export const STALLED = 1;
@@ -15,13 +15,20 @@ export const CAPACITY = 4;
 
 export function createDisk(data: unknown): Disk {
   const { words } = data as { words: Int32Array };
+  const files = new Set<number>();
   return {
     ...systemDisk,
+    open(path, mode) {
+      const file = systemDisk.open(path, mode);
+      if (path.includes('.parquet')) files.add(file);
+      else files.delete(file);
+      return file;
+    },
     write(file, bytes) {
       if (Atomics.load(words, FULL) === 1) {
         throw Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' });
       }
-      if (Atomics.load(words, STALL) === 1) {
+      if (files.has(file) && Atomics.load(words, STALL) === 1) {
         Atomics.add(words, STALLED, 1);
         Atomics.notify(words, STALLED);
         Atomics.wait(words, STALL, 1);

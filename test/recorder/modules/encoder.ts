@@ -1,5 +1,5 @@
 /** The real encoder, except that as many calls as a shared word says end in a WebAssembly trap. */
-import { type Encoder, parquetEncoder } from '../../../src/recorder/parquet.js';
+import { type Encoder, parquetEncoder } from '../../../src/recorder/files/parquet.js';
 
 interface WebAssemblyApi {
   Module: new (bytes: Uint8Array) => object;
