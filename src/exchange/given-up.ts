@@ -86,6 +86,13 @@ export class GivenUp {
     this.#beingRecovered = [];
   }
 
+  /** The process ends: what is in a journal still, the next one puts into files, and tells until then that it is missing. */
+  leave(): void {
+    for (const { start, end } of this.#beingRecovered)
+      this.#gaps.insert({ start, end, messages: null, reason: 'crash' });
+    this.#beingRecovered = [];
+  }
+
   /** What only a recorder has, or its journal. */
   open(): Gap[] {
     return [

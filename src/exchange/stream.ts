@@ -171,6 +171,11 @@ export class Stream {
     this.#givenUp.restored();
   }
 
+  /** Nothing is recorded any more, and its gaps are to be written. */
+  leave(): void {
+    this.#givenUp.leave();
+  }
+
   gapsWithin(ranges: readonly KeyRange[]): Gap[] {
     const open = this.#givenUp
       .open()

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { segmentName, streamFolder } from '../../src/catalog/naming.js';
 import { RowWriter } from '../../src/merge/rows.js';
 import { Batch } from '../../src/recorder/batch.js';
-import { syncFolder } from '../../src/recorder/disk.js';
+import { syncPath } from '../../src/recorder/disk.js';
 import { Journal } from '../../src/recorder/journal/journal.js';
 import { Recovery } from '../../src/recorder/journal/recovery.js';
 import { Keyring } from '../../src/seal/keyring.js';
@@ -15,6 +15,7 @@ import { ringMessage } from './rows.js';
 import { DATA_DIR } from './setup.js';
 
 const STREAM = 'vehicle';
+const NUMBERS = { next: 1, told: [], untoldFrom: Number.POSITIVE_INFINITY };
 const SEGMENT = `${DATA_DIR}/${streamFolder(STREAM)}/journal/${segmentName(1)}`;
 
 test('what a recorder left in its journal is durable before the next one tells that it is safe', () => {
@@ -23,11 +24,12 @@ test('what a recorder left in its journal is durable before the next one tells t
   const batch = new Batch();
   new RowWriter(batch).append(ringMessage(DAY));
   new Journal(disk, DATA_DIR, STREAM, () => 1).write(batch);
-  for (let folder = dirname(SEGMENT); folder !== '/'; folder = dirname(folder)) syncFolder(disk, folder);
-  syncFolder(disk, '/');
+  for (let folder = dirname(SEGMENT); folder !== '/'; folder = dirname(folder)) syncPath(disk, folder);
+  syncPath(disk, '/');
   const lengths = () => new Set(Array.from({ length: 50 }, () => disk.cut().files().get(SEGMENT)?.length));
   assert.ok(lengths().size > 1);
   // The next one asks for a number before it writes, and says that all before its own messages is safe when it has synced.
-  assert.equal(new Recovery(disk, DATA_DIR, STREAM, DAY + 1, Keyring.EMPTY).nextNumber, 2);
+  const left = { name: STREAM, ringKey: DAY + 1, numbers: NUMBERS, synced: true };
+  assert.equal(new Recovery(disk, DATA_DIR, left, Keyring.EMPTY).nextNumber, 2);
   assert.deepEqual([...lengths()], [disk.files().get(SEGMENT)!.length]);
 });

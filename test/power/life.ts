@@ -158,6 +158,7 @@ export class Life {
     await merged;
     await this.ended();
     await catalog.close();
+    this.#streaming.stream.leave();
     const saved = await gapLogs.close();
     await this.save(saved && this.unwritten().length === 0);
   }
