@@ -20,8 +20,6 @@ export class GivenUp {
   #lastTaken = false;
   /** Overwritten, but the recorder has them. Ascending. */
   #beingWritten: Run[] = [];
-  /** Overwritten, and in the journal of a recorder that has ended. Ascending. */
-  #beingRecovered: Run[] = [];
 
   constructor(ring: RingWriter, gaps: Gaps, stats: StreamStats) {
     this.#ring = ring;
@@ -67,38 +65,19 @@ export class GivenUp {
   }
 
   /**
-   * The recorder ended; `complete`: the next one finds in its journal all that it had taken over. False: of some of that nobody
-   * knows what is there.
+   * The recorder ended. What it had taken over is in its journal, as far as that was written: nobody knows of which messages
+   * that is true. False: there are none.
    */
-  replaced(complete: boolean): boolean {
+  replaced(): boolean {
     const runs = this.#beingWritten;
     this.#beingWritten = [];
-    if (complete) {
-      this.#beingRecovered.push(...runs);
-      return true;
-    }
     for (const { start, end } of runs) this.#gaps.insert({ start, end, messages: null, reason: 'unknown' });
-    return runs.length === 0;
+    return runs.length > 0;
   }
 
-  /** All that was left in a journal is in files. */
-  restored(): void {
-    this.#beingRecovered = [];
-  }
-
-  /** The process ends: what is in a journal still, the next one puts into files, and tells until then that it is missing. */
-  leave(): void {
-    for (const { start, end } of this.#beingRecovered)
-      this.#gaps.insert({ start, end, messages: null, reason: 'crash' });
-    this.#beingRecovered = [];
-  }
-
-  /** What only a recorder has, or its journal. */
+  /** What only the recorder has. */
   open(): Gap[] {
-    return [
-      ...this.#beingWritten.map((run) => gapOf(run, 'being-written')),
-      ...this.#beingRecovered.map((run) => gapOf(run, 'being-recovered')),
-    ];
+    return this.#beingWritten.map((run) => gapOf(run, 'being-written'));
   }
 }
 

@@ -156,24 +156,10 @@ export class Stream {
     this.#givenUp.lost();
   }
 
-  /**
-   * The recorder ended, and the next one finds what it had taken over in its journal: often after it has written what came
-   * later. `complete`: all of it is there; otherwise nobody knows what is.
-   */
-  recorderReplaced(complete: boolean): void {
+  /** The recorder ended, and the next one finds in its journal what was written of what it had taken over. */
+  recorderReplaced(): void {
     // Who waits for one of these would be told by the next recorder that all before its own messages is safe.
-    if (!this.#givenUp.replaced(complete))
-      this.safety?.giveUp(new MqttStreamError('CAPTURE_STOPPED', [this.name]));
-  }
-
-  /** All that was left in a journal is in files. */
-  restored(): void {
-    this.#givenUp.restored();
-  }
-
-  /** Nothing is recorded any more, and its gaps are to be written. */
-  leave(): void {
-    this.#givenUp.leave();
+    if (this.#givenUp.replaced()) this.safety?.giveUp(new MqttStreamError('CAPTURE_STOPPED', [this.name]));
   }
 
   gapsWithin(ranges: readonly KeyRange[]): Gap[] {

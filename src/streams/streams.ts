@@ -177,7 +177,6 @@ export class Streams {
     for (const { stream, messages } of unwritten) rest.set(stream, (rest.get(stream) ?? 0) + messages);
     await merged;
     await catalog.close();
-    for (const { stream } of this.#held.values()) stream.leave();
     this.#gapsSaved = (await within(left(), gapLogs.close())) ?? false;
     return [...rest]
       .filter(([, messages]) => messages > 0)
