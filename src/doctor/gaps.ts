@@ -12,7 +12,7 @@ export async function checkGaps(patient: Patient, { path }: Item): Promise<void>
   if (damaged > 0) {
     const what = `${damaged} of its lines are damaged`;
     const advice =
-      'put a copy of it back; without one, the next start sets it aside, and until then a gap says that others are not known';
+      'put a copy of it back; without one, the next start keeps a copy and begins anew, and a gap says that others are not known';
     report.finding({ kind: 'gaps-corrupt', path, what, advice });
   }
   if (torn && !inUse) {

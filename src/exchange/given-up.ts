@@ -20,8 +20,6 @@ export class GivenUp {
   #lastTaken = false;
   /** Overwritten, but the recorder has them. Ascending. */
   #beingWritten: Run[] = [];
-  /** Overwritten, and in the journal of a recorder that has ended. Ascending. */
-  #beingRecovered: Run[] = [];
 
   constructor(ring: RingWriter, gaps: Gaps, stats: StreamStats) {
     this.#ring = ring;
@@ -67,41 +65,20 @@ export class GivenUp {
   }
 
   /**
-   * The recorder ended; `complete`: the next one finds in its journal all that it had taken over. False: of some of that nobody
-   * knows what is there. Until it is found it is missing, also for another process.
+   * The recorder ended. What it had taken over is in its journal, as far as that was written: nobody knows of which messages
+   * that is true. False: there are none.
    */
-  replaced(complete: boolean): boolean {
+  replaced(): boolean {
     const runs = this.#beingWritten;
     this.#beingWritten = [];
-    for (const run of runs) this.#gaps.insert(gapOfUnknownSize(run, complete ? 'crash' : 'unknown'));
-    if (complete) this.#beingRecovered.push(...runs);
-    return complete || runs.length === 0;
-  }
-
-  /** Messages that only the journal of a recorder has that has ended. */
-  get inJournalOnly(): number {
-    return this.#beingRecovered.reduce((sum, run) => sum + countOf(run), 0);
-  }
-
-  /** All that was left in a journal is in files. */
-  restored(): void {
-    for (const run of this.#beingRecovered) this.#gaps.replace(gapOfUnknownSize(run, 'crash'), []);
-    this.#beingRecovered = [];
-  }
-
-  /** Whether a gap is of what the journal of an ended recorder has. */
-  isBeingRecovered({ start, end }: Gap): boolean {
-    return this.#beingRecovered.some((run) => run.start === start && run.end === end);
+    for (const { start, end } of runs) this.#gaps.insert({ start, end, messages: null, reason: 'unknown' });
+    return runs.length > 0;
   }
 
   /** What the recorder has, and nobody else. */
   beingWritten(): Gap[] {
     return this.#beingWritten.map((run) => gapOf(run, 'being-written'));
   }
-}
-
-function gapOfUnknownSize({ start, end }: Run, reason: Gap['reason']): Gap {
-  return { start, end, messages: null, reason };
 }
 
 function gapOf(run: Run, reason: Gap['reason']): Gap {

@@ -156,24 +156,10 @@ export class Stream {
     this.#givenUp.lost();
   }
 
-  /**
-   * The recorder ended, and the next one finds what it had taken over in its journal: often after it has written what came
-   * later. `complete`: all of it is there; otherwise nobody knows what is.
-   */
-  recorderReplaced(complete: boolean): void {
+  /** The recorder ended, and the next one finds in its journal what was written of what it had taken over. */
+  recorderReplaced(): void {
     // Who waits for one of these would be told by the next recorder that all before its own messages is safe.
-    if (!this.#givenUp.replaced(complete))
-      this.safety?.giveUp(new MqttStreamError('CAPTURE_STOPPED', [this.name]));
-  }
-
-  /** Messages that are in no file, and only in the journal of a recorder that has ended: the next start puts them into one. */
-  get inJournalOnly(): number {
-    return this.#givenUp.inJournalOnly;
-  }
-
-  /** All that was left in a journal is in files. */
-  restored(): void {
-    this.#givenUp.restored();
+    if (this.#givenUp.replaced()) this.safety?.giveUp(new MqttStreamError('CAPTURE_STOPPED', [this.name]));
   }
 
   gapsWithin(ranges: readonly KeyRange[]): Gap[] {
@@ -181,9 +167,9 @@ export class Stream {
       .beingWritten()
       .filter((gap) => ranges.some(({ start, end }) => gap.start <= end && gap.end >= start));
     const gaps = this.gaps.within(ranges);
-    for (const [i, gap] of gaps.entries()) {
-      if (gap.reason === 'crash' && (this.recovering || this.#givenUp.isBeingRecovered(gap)))
-        gaps[i] = { ...gap, reason: 'being-recovered' };
+    if (this.recovering) {
+      for (const [i, gap] of gaps.entries())
+        if (gap.reason === 'crash') gaps[i] = { ...gap, reason: 'being-recovered' };
     }
     return [...gaps, ...open].sort((a, b) => a.start - b.start);
   }

@@ -67,10 +67,6 @@ export class DiskPolicy {
     onState(this.state);
   }
 
-  fails(what: Task): boolean {
-    return this.#failing.has(what);
-  }
-
   /** Another recorder begins, which knows of no failure and tells of its own only. */
   restart(): void {
     for (const what of [...this.#failing.keys()]) this.recovered(what);

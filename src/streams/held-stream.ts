@@ -95,7 +95,6 @@ export class HeldStream {
     if (recovered && afterCrash)
       log.warn({ stream: name, ...this.recovery.report }, 'the process before did not end in order');
     if (found.left > 0) return;
-    this.stream.restored();
     for (const follower of followers) follower.written();
     merges.add(this.#config);
     this.lookAtFiles();
@@ -116,8 +115,7 @@ export class HeldStream {
     const { disk, stream } = this;
     // Until what the ended thread has left in a journal is in files, between others.
     this.#parts.merges.remove(stream.name);
-    const complete = !disk.fails('journal') && !stream.stats.overBudget;
-    if (this.#config.durability !== 'none') stream.recorderReplaced(complete);
+    if (this.#config.durability !== 'none') stream.recorderReplaced();
     disk.restart();
     stream.stats.overBudget = false;
     if (!lost) return;

@@ -175,7 +175,6 @@ export class Streams {
     for (const [name, stream] of this.#held) rest.set(name, await stream.close(left()));
     const { unwritten } = await recorder.close(left());
     for (const { stream, messages } of unwritten) rest.set(stream, (rest.get(stream) ?? 0) + messages);
-    for (const [name, { stream }] of this.#held) rest.set(name, (rest.get(name) ?? 0) + stream.inJournalOnly);
     await merged;
     await catalog.close();
     this.#gapsSaved = (await within(left(), gapLogs.close())) ?? false;

@@ -91,6 +91,25 @@ test('where all of that comes together: so it is on a disk that fails now and th
   await cutPower(t, (CUTS * 2) / 3, (level) => failing(change(level)), 300_000);
 });
 
+test('seeds that found what the others had not', async () => {
+  const { dropping, filling } = CHANGES;
+  const { none, process, interval, strict } = Object.fromEntries(
+    LEVELS.map((level) => [level, plan(level)]),
+  ) as Record<Durability, Plan>;
+  // A folder above the journal, whose sync had failed, was not synced again.
+  await driven(failing(strict), 500_060);
+  // Messages were captured before it was written down what the crash before may have taken.
+  await driven(interval, 500_002);
+  // That was told by the last file, whose name the process that died had not made durable.
+  await driven(interval, 500_066);
+  // The record of gaps was durable, and the names of its folders were not.
+  await driven(filling(none), 500_028);
+  // What the ring had given up, and a recorder that ended had in its journal, was told by nobody until it was in a file.
+  await driven(filling(dropping(process)), 500_021);
+  // A record of gaps that could not be read was moved before there was another one.
+  for (const seed of [500_115, 500_122]) await driven(failing(dropping(plan(LEVELS[seed % 4]!))), seed);
+});
+
 test('the files are the same to another reader', async () => {
   const duckdb = await secondReader();
   const { encrypted, merging } = CHANGES;

@@ -65,6 +65,7 @@ export class Drive {
     }
     const restoring = life !== null && !life.restored;
     if (life?.merging) this.merging++;
+    if (this.#failing && life?.recorded === false) this.ledger.forgive();
     const died = random() < 0.3;
     this.#disk = died ? disk.crash() : this.#cut(restoring);
     await life?.ended();

@@ -37,12 +37,11 @@ export class Intake {
     return this.between(this.#stream.ring.committed, this.keys.length);
   }
 
-  /** A recorder has ended, and what only that had is in its journal; or nobody knows whether, and those who wait are told so. */
-  replaced(complete: boolean): void {
+  /** A recorder has ended: what only that had is in its journal, or lost, and those who wait for it are told so. */
+  replaced(): void {
     const { committed, reusable } = this.#stream.ring;
     const keys = this.between(committed, reusable);
-    if (!complete) this.#yield(keys);
-    else this.#around.ledger.loosen(keys);
+    this.#around.ledger.waive(keys);
     for (const key of keys) this.#gone.add(key);
   }
 

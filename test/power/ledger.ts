@@ -97,6 +97,12 @@ export class Ledger {
     for (const keys of this.#lives.slice(0, -1)) this.loosen(keys);
   }
 
+  /** Nothing more is promised of these; as far as it was, others that came later may be in files first. */
+  waive(keys: readonly number[]): void {
+    this.loosen(keys);
+    this.yield(keys.filter((key) => !this.#promised.has(key) && !this.#handed.has(key)));
+  }
+
   /** What is missing until now nobody may tell of after the next crash. */
   forgive(): void {
     this.#forgiven = this.#highest;

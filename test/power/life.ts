@@ -14,6 +14,8 @@ export class Life {
   readonly #opened: Opened;
   readonly #streaming: Streaming;
   readonly #deletions: Promise<unknown>[] = [];
+  /** What was missing was on the disk once. */
+  recorded = false;
   #savedAt: number;
   #requests = 0;
 
@@ -45,8 +47,7 @@ export class Life {
       if (around.random() < TURNS) life.turn();
       await null;
     }
-    const saved = await saving;
-    if (!saved && !around.disk.dead) around.ledger.forgive();
+    await saving;
     return life;
   }
 
@@ -126,6 +127,7 @@ export class Life {
     const before = texts();
     if (!(await gapLogs.saved(name)) || disk.dead) return false;
     const still = new Set(texts());
+    this.recorded = true;
     gapLedger.save(before.filter((text) => still.has(text)).map((text) => JSON.parse(text) as Gap));
     return true;
   }
@@ -159,8 +161,7 @@ export class Life {
     await this.ended();
     await catalog.close();
     const saved = await gapLogs.close();
-    const left = this.unwritten().length + this.#streaming.stream.inJournalOnly;
-    await this.save(saved && left === 0);
+    await this.save(saved && this.unwritten().length === 0);
   }
 
   /** No file is being deleted any more. */

@@ -16,7 +16,7 @@ import { keyringOf } from '../seal/keys.js';
 import { Complaints } from './complaints.js';
 import { PowerDisk } from './power-disk.js';
 import { promises } from './promises.js';
-import { messageOf, quickEncoder, readContents } from './rows.js';
+import { quickEncoder, readContents, ringMessage } from './rows.js';
 import { DATA_DIR } from './setup.js';
 
 const STREAM = 'vehicle';
@@ -37,10 +37,7 @@ function recorded(random: () => number): PowerDisk {
   for (let seq = 1; seq <= FILES; seq++) {
     const batch = new Batch();
     const rows = new RowWriter(batch);
-    for (const key of KEYS.slice((seq - 1) * ROWS, seq * ROWS)) {
-      const { client: clientId, qos, ...message } = messageOf(key);
-      rows.append({ ...message, key, clientId, qos: qos as 0 | 1 | 2 });
-    }
+    for (const key of KEYS.slice((seq - 1) * ROWS, seq * ROWS)) rows.append(ringMessage(key));
     const { firstKey, lastKey, rawBytes, rows: count } = batch;
     const label = { firstKey, lastKey, seq, rows: count, rawBytes };
     const metadata = fileMetadata({ stream: STREAM, bootId: 'boot', clock: '{}', version: '1' }, label);

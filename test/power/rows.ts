@@ -4,6 +4,7 @@ import { parquetMetadata, parquetReadObjects } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import type { Encoder } from '../../src/recorder/files/parquet.js';
+import type { Message } from '../../src/ring/record.js';
 import { encodeSource, type Source } from '../../src/ring/source.js';
 import { isSealedName } from '../../src/seal/offered.js';
 import { OpenedBytes } from '../../src/seal/opened-bytes.js';
@@ -42,6 +43,12 @@ export function messageOf(key: number): Row & { readonly source: Source } {
     properties: key % 4 === 0 ? `{"contentType":"${key}"}` : null,
     payload: Buffer.concat([Buffer.from(text), Buffer.alloc(length, text)]),
   };
+}
+
+/** The same as it is in a ring. */
+export function ringMessage(key: number): Message {
+  const { client: clientId, qos, source: _, ...rest } = messageOf(key);
+  return { ...rest, key, clientId, qos: qos as 0 | 1 | 2 };
 }
 
 /** All of a row in one value, to be compared or to be a column. */

@@ -140,7 +140,6 @@ export class Streaming {
     if (unreadable) void this.#noteMissing();
     if (left > 0) return;
     this.restored = true;
-    this.stream.restored();
     this.stream.recovering = false;
     const encrypted = stream.encryption?.enabled ?? false;
     if (mergeBelow > 0) {
@@ -157,10 +156,9 @@ export class Streaming {
   }
 
   #replaced(lost: number): void {
-    const complete = !this.#policy.fails('journal') && !this.stream.stats.overBudget;
-    if (this.#around.stream.durability !== 'none') this.stream.recorderReplaced(complete);
+    if (this.#around.stream.durability !== 'none') this.stream.recorderReplaced();
     else if (lost > 0) this.stream.recorderLost();
-    this.intake.replaced(complete && lost === 0);
+    this.intake.replaced();
     this.#policy.restart();
     this.stream.stats.overBudget = false;
     this.word.restarted();
